@@ -1,0 +1,381 @@
+"""The connector contract: four small roles and the values they exchange.
+
+A connector implements the roles its platform has; nothing is stubbed. The runtime owns HTTP, retries, budgets, the
+token lock, cursors, dedup, storage, mapping and outbox; ``manifest.yaml`` declares the rest. See
+``docs/add-a-connector.md``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.errors import Gone
+
+if TYPE_CHECKING:
+    from connectors.http import Door, Runtime
+    from connectors.manifest import Manifest
+
+Record = dict[str, Any]
+"""A raw record as the platform sent it (numbers with a fraction as Decimal, ids as they came)."""
+
+
+# ---------------------------------------------------------------- configuration
+
+
+class Config(BaseModel):
+    """Base of a connector's configuration: drives form, validation, docs and redaction at once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def setting(
+    zh: str,
+    en: str,
+    *,
+    where_zh: str = "",
+    where_en: str = "",
+    secret: bool = False,
+    default: Any = ...,
+    advanced: bool = False,
+    **constraints: Any,
+) -> Any:
+    """A configuration field: label, where to find it in the platform's console, and whether it is a secret."""
+    extra: Any = {
+        "label": {"zh": zh, "en": en},
+        "where": {"zh": where_zh, "en": where_en},
+        "secret": secret,
+        "advanced": advanced,
+    }
+    return Field(default, json_schema_extra=extra, repr=not secret, **constraints)
+
+
+def secret_fields(config: type[Config]) -> set[str]:
+    """Names of the configuration fields that are secrets."""
+    return {
+        name
+        for name, info in config.model_fields.items()
+        if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("secret")
+    }
+
+
+# ---------------------------------------------------------------- values
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token. expires_in: seconds from now, as the platform said; None = no known end.
+
+    extra: what belongs to it (session cookies, refresh token), kept encrypted beside it.
+    """
+
+    value: str = field(repr=False)
+    expires_in: float | None = None
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP call to the platform, before signing.
+
+    path: joined to the connector's ``base_url`` (or a full URL). name: what budgets and logs call it (default: path).
+    auth: whether it carries the token. write: whether it changes something on the other side; a cut connection or a
+    5xx is then in doubt and never repeated by the door.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
+    json: Any = None
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: bool = True
+    write: bool = False
+    name: str = ""
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a response means. action: one of ``connectors.manifest.ACTIONS``."""
+
+    action: str
+    body: Any = None
+    code: str | None = None
+    message: str = ""
+    request_id: str | None = None
+    wait: float | None = None
+    hint: str | None = None
+    unwritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a connection check. fix_*: what the person does when ok is False."""
+
+    what_zh: str
+    what_en: str
+    ok: bool
+    fix_zh: str = ""
+    fix_en: str = ""
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed-open interval [start, end) of aware UTC instants; the upper bound is frozen when the run starts."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Raw records, where to go on after them, and whether they are the last of this window or walk.
+
+    resume: opaque text that ``pages`` takes to go on *after* this page within the same window, surviving a restart.
+    """
+
+    records: Sequence[Record]
+    resume: str | None = None
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """A pushed request, byte for byte."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The header's value whatever its case, or ''."""
+        return next((v for k, v in self.headers.items() if k.lower() == name.lower()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A verified and decrypted push. answer: a handshake's reply, sent at once and stored nowhere."""
+
+    plaintext: bytes = b""
+    payload: Any = None
+    answer: bytes | None = None
+    dedup_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformEvent:
+    """Something changed over there. ``fetch_one(stream, record_key)`` is the truth, except where ``record`` is given
+    (systems that push the record itself and cannot be asked)."""
+
+    key: str
+    stream: str
+    record_key: str
+    kind: str
+    time: datetime | None = None
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bytes the platform wants as the answer to its push."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+Outcome = Literal["stored", "bad_signature", "bad_push", "busy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Integer minor units with a currency (ISO 4217)."""
+
+    minor: int
+    currency: str = "CNY"
+
+    def __post_init__(self) -> None:
+        if type(self.minor) is not int:
+            raise TypeError(f"money is integer minor units, not {type(self.minor).__name__}")
+
+    def __str__(self) -> str:
+        sign = "-" if self.minor < 0 else ""
+        return f"{sign}{abs(self.minor) // 100}.{abs(self.minor) % 100:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The customer of a document. code: our stable code, at most 20 of [A-Z0-9]; it becomes the number over there."""
+
+    code: str
+    name: str = field(repr=False)
+    tax_id: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """quantity: decimal text; amount: tax included; tax_rate: percent as decimal text ("13")."""
+
+    title: str
+    amount: Money
+    quantity: str = "1"
+    tax_rate: str = "0"
+    item_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is delivered. number: ours, derived from the event, unique at the destination, [A-Z0-9]{1,24}.
+
+    kind: one of the manifest's ``documents``. amount equals the sum of the lines. source: where it came from
+    (stream key at the origin), so that a write-back finds its record.
+    """
+
+    kind: str
+    number: str
+    date: dt.date
+    amount: Money
+    party: Party
+    lines: tuple[DocumentLine, ...] = ()
+    note: str = ""
+    due: dt.date | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Z0-9-]{1,24}", self.number):
+            raise ValueError("document number must match [A-Z0-9-]{1,24}")
+        if self.lines and sum(line.amount.minor for line in self.lines) != self.amount.minor:
+            raise ValueError(f"document {self.number}: lines do not add up to the amount")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the destination holds. complete: all steps of the manifest are done (saved, submitted, audited …).
+
+    amount and party_code are what the destination says, so that an adopted document is compared, not assumed.
+    """
+
+    number: str
+    platform_id: str
+    state: str
+    complete: bool
+    amount: Money | None = None
+    party_code: str | None = None
+
+
+# ---------------------------------------------------------------- roles
+
+
+class Connector:
+    """One connected account of a platform. Holds no state beyond its configuration."""
+
+    manifest: ClassVar[Manifest]
+    Config: ClassVar[type[Config]]
+    base_url: str
+
+    def __init__(self, config: Any, runtime: Runtime) -> None:
+        from connectors.http import Door
+
+        self.config = config
+        self.clock = runtime.clock
+        self.http: Door = Door(self, runtime)
+
+    def check(self) -> list[Finding]:
+        """Is the account usable? Token, address allow-list, scopes, callback: what, ok, how to fix."""
+        raise TypeError(f"{type(self).__name__} has no check()")
+
+    def fetch_token(self) -> Token | None:
+        """A fresh token, or None where the platform has none. Called by the door alone, under the token lock."""
+        return None
+
+    def sign(self, request: Request, token: Token | None) -> Request:
+        """The request as it goes out: token and signature added. Pure."""
+        return request
+
+    def interpret(self, request: Request, response: Any) -> Verdict:
+        """What the answer means; default: the manifest's error table at the body path it names."""
+        from connectors.http import interpret_by_table
+
+        return interpret_by_table(self.manifest, response)
+
+
+class Source(Connector):
+    """A platform that can be read."""
+
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        """The stream's records: those changed in the window (cursor kind ``time``), or after ``resume``
+        (``sequence``, ``token``), or all of them (``none``)."""
+        raise TypeError(f"{type(self).__name__} has no pages()")
+
+    def fetch_one(self, stream: str, key: str) -> Record | None:
+        """The record as it is now; None when it is gone."""
+        raise TypeError(f"{type(self).__name__} has no fetch_one()")
+
+    def fetch_many(self, stream: str, keys: Sequence[str]) -> Iterator[tuple[str, Record | None]]:
+        """Several records by key (open ones are re-read this way). Override where the platform reads in bulk."""
+        for key in keys:
+            try:
+                yield key, self.fetch_one(stream, key)
+            except Gone:
+                yield key, None
+
+
+class EventSource(Connector):
+    """A platform that pushes."""
+
+    def open(self, request: RawRequest) -> Opened:
+        """Verify over the raw bytes and decrypt in one step, or raise BadSignature / BadPush."""
+        raise TypeError(f"{type(self).__name__} has no open()")
+
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        """What the push says has changed."""
+        raise TypeError(f"{type(self).__name__} has no events()")
+
+    def reply(self, outcome: Outcome) -> Reply:
+        """The bytes the platform wants for this outcome."""
+        return Reply({"stored": 200, "bad_signature": 403, "bad_push": 400, "busy": 503}[outcome])
+
+
+class Sink(Connector):
+    """A platform that takes documents."""
+
+    def find(self, document: Document) -> Receipt | None:
+        """The document with this number over there, or None only if the platform says it is absent."""
+        raise TypeError(f"{type(self).__name__} has no find()")
+
+    def send(self, document: Document) -> Receipt:
+        """Write it. Called only when ``find`` has just said absent. Raises Rejected, Duplicate or InDoubt."""
+        raise TypeError(f"{type(self).__name__} has no send()")
+
+    def finish(self, document: Document, receipt: Receipt) -> Receipt:
+        """Do the steps that an incomplete document still lacks (it was saved, then the connection broke)."""
+        return receipt
+
+
+def record_key(record: Mapping[str, Any], paths: Iterable[str]) -> str:
+    """The stream's key of a raw record: the values at the manifest's key paths, joined by '/'.
+
+    Raises KeyError naming the path when one is missing or empty.
+    """
+    parts = []
+    for path in paths:
+        value: Any = record
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None or value == "":
+            raise KeyError(path)
+        parts.append(str(value))
+    return "/".join(parts)

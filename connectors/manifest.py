@@ -1,0 +1,272 @@
+"""The schema of ``manifest.yaml``: what a connector declares about its platform, with a clear error for each mistake."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+ACTIONS = (
+    "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
+    "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
+)  # fmt: skip
+Role = Literal["source", "events", "sink"]
+Action = Literal[
+    "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
+    "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
+]  # fmt: skip
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class ManifestError(ValueError):
+    """A manifest cannot be used. The text names the file, the place in it, and what is expected."""
+
+
+def duration(value: Any) -> timedelta:
+    """'90s', '30m', '26h', '7d' as a timedelta."""
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"(\d+)([smhd])", str(value))
+    if not found:
+        raise ValueError(f"a duration is a number and one of s, m, h, d (for example 30m), not {value!r}")
+    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(_Strict):
+    """A text in both languages."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+    def get(self, lang: str) -> str:
+        """The text in the language, Chinese for anything but 'en'."""
+        return self.en if lang == "en" else self.zh
+
+
+class Message(Text):
+    """What happened, and what the reader does next."""
+
+    fix_zh: str = Field(min_length=1)
+    fix_en: str = Field(min_length=1)
+
+
+class Cursor(_Strict):
+    """How a stream is followed.
+
+    time: windows over a modification time; needs zone (of naive times in records), overlap, max_window.
+    sequence, token: the source hands out the point to go on from. none: each run walks everything.
+    lag: how far behind now the newest window ends. first: how far back the first pull goes.
+    """
+
+    kind: Literal["time", "sequence", "token", "none"]
+    zone: str | None = None
+    overlap: Duration = timedelta(minutes=5)
+    max_window: Duration = timedelta(days=1)
+    lag: Duration = timedelta(0)
+    first: Duration = timedelta(days=90)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Cursor:
+        if self.kind == "time" and not self.zone:
+            raise ValueError("a cursor of kind time declares its zone (for example Asia/Shanghai)")
+        if self.zone:
+            ZoneInfo(self.zone)
+        if self.overlap >= self.max_window:
+            raise ValueError("overlap must be shorter than max_window, or the windows never advance")
+        return self
+
+
+class Stream(_Strict):
+    """One kind of record that can be read.
+
+    key: paths whose values make the record key. version: path of the record's own modification time or number.
+    every: how often it is pulled. fresh_within: the freshness promise. deletes: 'sweep' = a record missing from a
+    full walk is asked for by fetch_one and marked deleted when gone. rescan: how often records that the mapping calls
+    open are read again by key. after: streams to be pulled before this one in a full sync.
+    """
+
+    title: Text
+    key: list[str] = Field(min_length=1)
+    version: str | None = None
+    cursor: Cursor
+    page_size: int = Field(default=100, ge=1)
+    every: Duration = timedelta(minutes=5)
+    fresh_within: Duration
+    deletes: Literal["none", "sweep", "pushed"] = "none"
+    rescan: Duration | None = None
+    after: list[str] = Field(default_factory=list)
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class Budget(_Strict):
+    """At most so many calls; match: a pattern over request names. All workers of an account draw on it."""
+
+    match: str = "*"
+    per_second: int | None = Field(default=None, ge=1)
+    per_minute: int | None = Field(default=None, ge=1)
+    per_day: int | None = Field(default=None, ge=1)
+    parallel: int | None = Field(default=None, ge=1)
+
+
+class Rule(_Strict):
+    """What a platform code means. unwritten: even on a write, nothing was done (safe to repeat)."""
+
+    do: Action
+    wait: Duration | None = None
+    hint: str | None = None
+    unwritten: bool = False
+
+
+class ErrorTable(_Strict):
+    """Platform code -> action. code_at, sub_at, message_at, request_id_at: dotted paths in the JSON body.
+
+    ok: codes that mean success ('' = the code is absent). Patterns in ``table`` are 'code' or 'code/sub' with * and ?;
+    the first that matches wins, so put the particular before the general.
+    """
+
+    code_at: str = ""
+    sub_at: str = ""
+    message_at: str = ""
+    request_id_at: str = ""
+    ok: list[str] = Field(default_factory=lambda: [""])
+    table: dict[str, Rule] = Field(default_factory=dict)
+
+    @field_validator("ok", mode="before")
+    @classmethod
+    def _texts(cls, value: Any) -> Any:
+        return [str(item) for item in value] if isinstance(value, list) else value
+
+    @field_validator("table", mode="before")
+    @classmethod
+    def _text_keys(cls, value: Any) -> Any:
+        return {str(key): rule for key, rule in value.items()} if isinstance(value, dict) else value
+
+    def rule(self, code: str, sub: str = "") -> Rule | None:
+        """The first rule that matches 'code/sub' or 'code'."""
+        for pattern, rule in self.table.items():
+            subject = f"{code}/{sub}" if "/" in pattern else code
+            if fnmatchcase(subject, pattern):
+                return rule
+        return None
+
+
+class DocumentKind(_Strict):
+    """A kind of document that the platform takes. settle: how long after an outcome in doubt ``find`` may be trusted."""
+
+    title: Text
+    steps: list[str] = Field(min_length=1)
+    settle: Duration = timedelta(seconds=30)
+
+
+class Scope(_Strict):
+    """A right that must be granted, and where in the console."""
+
+    title: Text
+    console: Text
+    needed_for: list[str] = Field(default_factory=list)
+
+
+class Capability(_Strict):
+    """What works with this platform, honestly."""
+
+    title: Text
+    level: Literal["cannot", "not_yet", "partial", "full"]
+    note: Text | None = None
+
+
+class Verified(_Strict):
+    """How the claims were checked; the connector list shows it as it is."""
+
+    how: Text
+    when: date
+    against: Text
+
+
+class Manifest(_Strict):
+    """Everything a connector declares about its platform."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: Text
+    summary: Text
+    category: Literal["chat", "shop", "crm", "finance", "file", "generic"]
+    roles: list[Role] = Field(min_length=1)
+    docs: str = ""
+    streams: dict[str, Stream] = Field(default_factory=dict)
+    documents: dict[str, DocumentKind] = Field(default_factory=dict)
+    budgets: list[Budget] = Field(default_factory=list)
+    errors: ErrorTable = Field(default_factory=ErrorTable)
+    scopes: dict[str, Scope] = Field(default_factory=dict)
+    capabilities: dict[str, Capability] = Field(default_factory=dict)
+    messages: dict[str, Message] = Field(default_factory=dict)
+    verified: Verified
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        if "source" in self.roles and not self.streams:
+            raise ValueError("role source needs at least one entry under streams")
+        if "sink" in self.roles and not self.documents:
+            raise ValueError("role sink needs at least one entry under documents")
+        for name, stream in self.streams.items():
+            for other in stream.after:
+                if other not in self.streams:
+                    raise ValueError(f"streams.{name}.after names {other!r}, which is not a stream here")
+        for code, rule in self.errors.table.items():
+            if rule.hint and rule.hint not in self.messages:
+                raise ValueError(f"errors.table.{code}.hint {rule.hint!r} has no text under messages")
+        return self
+
+    @cached_property
+    def ordered_streams(self) -> list[str]:
+        """Streams in an order that respects ``after``."""
+        done: list[str] = []
+        todo = list(self.streams)
+        while todo:
+            ready = [name for name in todo if all(other in done for other in self.streams[name].after)]
+            if not ready:
+                raise ManifestError(f"{self.name}: streams.after goes round in a circle: {', '.join(todo)}")
+            done += ready
+            todo = [name for name in todo if name not in done]
+        return done
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check a manifest. Raises ManifestError that names every mistake with its place."""
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: there is no manifest.yaml in this folder") from None
+    except yaml.YAMLError as error:
+        raise ManifestError(f"{path}: not readable as YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ManifestError(f"{path}: a manifest is a mapping (name: …, title: …)")
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, item['loc'])) or '(top)'}: {_say(item)}" for item in error.errors()]
+        raise ManifestError(f"{path}: {len(lines)} mistake(s)\n" + "\n".join(lines)) from None
+
+
+def _say(item: Any) -> str:
+    if item["type"] == "missing":
+        return "is missing"
+    if item["type"] == "extra_forbidden":
+        return "is not a key of the manifest; look for a spelling mistake"
+    return str(item["msg"]).removeprefix("Value error, ")

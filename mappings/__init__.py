@@ -1,0 +1,1 @@
+"""Mappings: platform record -> canonical records, as data, compiled once."""

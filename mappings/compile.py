@@ -1,0 +1,335 @@
+"""Compiles a mapping file into a function from a raw record to canonical records.
+
+A mapping file (``mappings/<platform>/<stream>.yaml``)::
+
+    stream: order
+    emits:
+      - kind: order                     # customer | staff | tag | order | refund | deal
+        id: tid                         # path of the record's own id
+        when: tid                       # optional: emit only when this path holds something
+        fields:
+          number: tid                               # short form: a path, transformed by the field's own type
+          state: {path: status, map: {PAID: paid}}  # enumeration; a word not listed becomes unknown and is counted
+          paid: {path: payment, as: money, unit: yuan}
+          created_at: {path: created, as: time}
+          region: {join: [receiver_state, receiver_city], with: " "}
+          display_name: {first: [remark, name]}
+          currency: {const: CNY}
+          tags: {each: follow_info.tag_id, key: ""}  # "" = the item itself
+        required: [number, paid]
+        keys:                           # identity keys, customers only
+          - {kind: open_uid, scope: "taobao:{app_key}", value: buyer_open_uid}
+        lines: {each: orders.order, fields: {key: oid, amount: {path: divide_order_fee, as: money}}}
+    known: [seller_nick]                # fields we know and do not use; any other is counted as unknown
+    open: {path: status, in: [draft]}   # records that may still change unnoticed: read again by key
+    id_prefix: ""                       # put before every id, where two streams share a number range
+
+``{name}`` in a scope is a non-secret setting of the account, or ``{account}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connectors.errors import MappingError
+from mappings import transforms
+from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
+
+Getter = Callable[[Any], Any]
+_DEFAULTS = {"text": "text", "texts": "texts", "time": "time", "date": "date", "flag": "flag", "decimal": "decimal"}
+
+
+class MappingFault(ValueError):
+    """A mapping file cannot be compiled. The text names the file, the place and what is expected."""
+
+
+@dataclass(slots=True)
+class Mapped:
+    """What a record became. unknown_fields: paths nobody mapped or listed. unknown_values: 'field=value' of enums."""
+
+    records: list[Canonical] = field(default_factory=list)
+    unknown_fields: set[str] = field(default_factory=set)
+    unknown_values: set[str] = field(default_factory=set)
+    is_open: bool = False
+
+
+Reader = Callable[[Any, Mapped], Any]
+
+
+def path_getter(path: str) -> Getter:
+    """The value at a dotted path of nested mappings, or None; '' is the value itself."""
+    steps = tuple(path.split(".")) if path else ()
+    if not steps:
+        return lambda record: record
+    if len(steps) == 1:
+        only = steps[0]
+        return lambda record: record.get(only) if isinstance(record, dict) else None
+
+    def get(record: Any) -> Any:
+        for step in steps:
+            if not isinstance(record, dict):
+                return None
+            record = record.get(step)
+        return record
+
+    return get
+
+
+class _Known:
+    """The field names that a mapping knows, as a tree, to count those it does not."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Known] = {}
+
+    def add(self, path: str) -> None:
+        node = self
+        for step in path.split(".") if path else ():
+            node = node.children.setdefault(step, _Known())
+
+    def unknown(self, record: Any, prefix: str = "") -> Iterable[str]:
+        if not self.children:
+            return
+        for item in record if isinstance(record, list) else (record,):
+            if not isinstance(item, dict):
+                continue
+            for name in item.keys() - self.children.keys():
+                yield prefix + name
+            for name, child in self.children.items():
+                if child.children and name in item:
+                    yield from child.unknown(item[name], f"{prefix}{name}.")
+
+
+class CompiledMapping:
+    """A compiled mapping; call ``apply`` for each record."""
+
+    def __init__(self, source: Mapping[str, Any], *, zone: str | None, context: Mapping[str, str], place: str) -> None:
+        self._zone, self._context, self._place = zone, context, place
+        self._known = _Known()
+        self._check_keys(source, {"stream", "emits", "known", "open", "id_prefix"}, "")
+        self.stream = str(source.get("stream", ""))
+        self._prefix = str(source.get("id_prefix", ""))
+        self._emits = [self._emit(emit, f"emits.{i}") for i, emit in enumerate(source.get("emits") or [])]
+        if not self._emits:
+            raise self._fault("emits", "is missing: say what this record becomes")
+        for path in source.get("known") or []:
+            self._known.add(path)
+        self._open = self._open_test(source.get("open"))
+
+    def apply(self, record: Mapping[str, Any]) -> Mapped:
+        """The canonical records of a raw one. Raises MappingError naming field and path."""
+        mapped = Mapped()
+        for emit in self._emits:
+            emit(record, mapped)
+        mapped.unknown_fields.update(self._known.unknown(record))
+        mapped.is_open = self._open(record)
+        return mapped
+
+    # -- compilation
+
+    def _fault(self, where: str, why: str) -> MappingFault:
+        return MappingFault(f"{self._place}: {where or '(top)'}: {why}")
+
+    def _check_keys(self, node: Any, allowed: set[str], where: str) -> None:
+        if not isinstance(node, dict):
+            raise self._fault(where, "is not a mapping")
+        for key in node:
+            if key not in allowed:
+                raise self._fault(where, f"{key!r} is not known here; allowed: {', '.join(sorted(allowed))}")
+
+    def _path(self, path: Any, base: str = "") -> Getter:
+        if not isinstance(path, str):
+            raise self._fault(base, f"a path is a text, not {path!r}")
+        self._known.add(".".join(part for part in (base, path) if part))
+        return path_getter(path)
+
+    def _open_test(self, node: Any) -> Callable[[Any], bool]:
+        if node is None:
+            return lambda record: False
+        self._check_keys(node, {"path", "in"}, "open")
+        get, values = self._path(node["path"]), {str(value) for value in node["in"]}
+        return lambda record: str(get(record)) in values
+
+    def _emit(self, node: Any, where: str) -> Callable[[Any, Mapped], None]:
+        self._check_keys(node, {"kind", "id", "when", "fields", "required", "keys", "lines"}, where)
+        kind = node.get("kind")
+        if kind not in FIELDS:
+            raise self._fault(f"{where}.kind", f"is one of {', '.join(FIELDS)}, not {kind!r}")
+        if "id" not in node:
+            raise self._fault(f"{where}.id", "is missing: the path of the record's own id")
+        id_of = self._value("id", node["id"], "text", f"{where}.id", "")
+        when = self._path(node["when"]) if "when" in node else None
+        fields = self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", "")
+        required = set(node.get("required") or [])
+        for name in required - {name for name, _ in fields}:
+            raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
+        keys = [self._key(key, f"{where}.keys.{i}") for i, key in enumerate(node.get("keys") or [])]
+        lines = self._lines(kind, node.get("lines"), f"{where}.lines")
+        prefix = self._prefix
+
+        def emit(record: Any, mapped: Mapped) -> None:
+            if when is not None and transforms.is_empty(when(record)):
+                return
+            own = id_of(record, mapped)
+            if own is None:
+                raise MappingError("mapping.required", field=f"{kind}.id")
+            result: Canonical = {"kind": kind, "id": prefix + own, "fields": _collect(record, mapped, fields)}
+            for name in required:
+                if name not in result["fields"]:
+                    raise MappingError("mapping.required", field=f"{kind}.{name}")
+            if keys:
+                found = ((key_kind, scope, value(record, mapped)) for key_kind, scope, value in keys)
+                result["keys"] = [(k, s, str(v)) for k, s, values in found for v in _many(values)]
+            if lines is not None:
+                get, line_fields = lines
+                items = get(record) or []
+                result["lines"] = [_collect(i, mapped, line_fields) for i in (items if isinstance(items, list) else [items])]
+            mapped.records.append(result)
+
+        return emit
+
+    def _lines(self, kind: str, node: Any, where: str) -> tuple[Getter, list[tuple[str, Any]]] | None:
+        if node is None:
+            return None
+        if kind not in LINE_FIELDS:
+            raise self._fault(where, f"a {kind} has no lines")
+        self._check_keys(node, {"each", "fields"}, where)
+        get = self._path(node["each"])
+        return get, self._fields(LINE_FIELDS[kind], node.get("fields"), f"{where}.fields", node["each"])
+
+    def _fields(self, known: Mapping[str, str], node: Any, where: str, base: str) -> list[tuple[str, Any]]:
+        if not isinstance(node, dict):
+            raise self._fault(where, "is missing")
+        for name in node:
+            if name not in known:
+                raise self._fault(where, f"{name!r} is no canonical field; there are: {', '.join(known)}")
+        return [(name, self._value(name, spec, known[name], f"{where}.{name}", base)) for name, spec in node.items()]
+
+    def _key(self, node: Any, where: str) -> tuple[str, str, Reader]:
+        self._check_keys(node, {"kind", "scope", "value"}, where)
+        if node.get("kind") not in KEY_KINDS:
+            raise self._fault(f"{where}.kind", f"is one of {', '.join(KEY_KINDS)}")
+        try:
+            scope = str(node.get("scope", "")).format(**self._context)
+        except KeyError as missing:
+            raise self._fault(f"{where}.scope", f"names {missing}, which is no setting of the account") from None
+        return node["kind"], scope, self._value("value", node["value"], "texts", where, "")
+
+    def _value(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
+        if isinstance(spec, str):
+            spec = {"path": spec}
+        if not isinstance(spec, dict):
+            raise self._fault(where, "is a path, or a mapping with path, first, join, each or const")
+        options = {k: v for k, v in spec.items() if k not in ("path", "first", "join", "with", "each", "const", "as", "map")}
+        if "const" in spec:
+            constant = spec["const"]
+            return lambda record, mapped: constant
+        if kind == "tags":
+            return self._tags(spec, where, base)
+        get = self._getter(spec, where, base)
+        if kind.startswith("enum:"):
+            return self._enum(name, get, spec, kind, where)
+        chosen = spec.get("as") or _DEFAULTS.get(kind)
+        if chosen is None:
+            raise self._fault(where, f"a {kind} field says how it is read (as: money, unit: yuan)")
+        try:
+            change = transforms.named(chosen, options, self._zone)
+        except (ValueError, TypeError) as error:
+            raise self._fault(where, str(error)) from None
+        shown = str(spec.get("path") or spec.get("first") or spec.get("join"))
+
+        def value(record: Any, mapped: Mapped) -> Any:
+            raw = get(record)
+            if raw is None or raw == "":
+                return None
+            try:
+                return change(raw)
+            except ValueError as error:
+                raise MappingError("mapping.value", field=name, path=shown, reason=str(error)) from None
+
+        return value
+
+    def _getter(self, spec: Mapping[str, Any], where: str, base: str) -> Getter:
+        if "first" in spec:
+            getters = [self._path(path, base) for path in spec["first"]]
+            return lambda record: next((v for get in getters if not transforms.is_empty(v := get(record))), None)
+        if "join" in spec:
+            parts, glue = [self._path(path, base) for path in spec["join"]], str(spec.get("with", ""))
+            return lambda record: glue.join(str(v) for get in parts if not transforms.is_empty(v := get(record)))
+        if "each" in spec:
+            items, take = self._path(spec["each"], base), path_getter(spec.get("path", ""))
+            self._known.add(".".join(part for part in (base, spec["each"], spec.get("path", "")) if part))
+            return lambda record: [v for item in items(record) or [] if not transforms.is_empty(v := take(item))]
+        if "path" not in spec:
+            raise self._fault(where, "needs one of path, first, join, each, const")
+        return self._path(spec["path"], base)
+
+    def _enum(self, name: str, get: Getter, spec: Mapping[str, Any], kind: str, where: str) -> Reader:
+        allowed = ENUMS[kind.removeprefix("enum:")]
+        table = {str(raw): str(word) for raw, word in (spec.get("map") or {}).items()}
+        for word in table.values():
+            if word not in allowed:
+                raise self._fault(where, f"{word!r} is none of {', '.join(allowed)}")
+
+        def value(record: Any, mapped: Mapped) -> str:
+            raw = get(record)
+            found = table.get(str(raw))
+            if found is None:
+                mapped.unknown_values.add(f"{name}={str(raw)[:40]}")
+                return "unknown"
+            return found
+
+        return value
+
+    def _tags(self, spec: Mapping[str, Any], where: str, base: str) -> Reader:
+        self._check_keys(spec, {"each", "key", "name", "group", "by", "split"}, where)
+        items = self._path(spec["each"], base)
+        each = ".".join(part for part in (base, spec["each"]) if part)
+        parts = {}
+        for part in ("key", "name", "group"):
+            if part in spec:
+                self._known.add(".".join(p for p in (each, spec[part]) if p))
+                parts[part] = path_getter(spec[part])
+        by, sep = self._path(spec["by"], base) if "by" in spec else None, spec.get("split")
+
+        def value(record: Any, mapped: Mapped) -> list[dict[str, str]]:
+            found = items(record) or []
+            found = str(found).split(sep) if sep and isinstance(found, str) else found
+            tags = []
+            for item in found if isinstance(found, list) else [found]:
+                tag = {part: str(v).strip() for part, get in parts.items() if not transforms.is_empty(v := get(item))}
+                if by is not None:
+                    tag["by"] = str(by(record) or "")
+                if tag.get("key") or tag.get("name"):
+                    tags.append({"key": tag.get("name", ""), **tag})
+            return tags
+
+        return value
+
+
+def _collect(record: Any, mapped: Mapped, fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = {}
+    for name, value in fields:
+        result = value(record, mapped)
+        if result is not None and result != "" and (result != [] or name == "tags"):
+            found[name] = result
+    return found
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if transforms.is_empty(value) else [value]
+
+
+def load_mapping(path: Path, *, zone: str | None, context: Mapping[str, str]) -> CompiledMapping:
+    """Compile a mapping file. zone: the stream's declared zone. Raises MappingFault."""
+    try:
+        source = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise MappingFault(f"{path}: there is no mapping for this stream") from None
+    except yaml.YAMLError as error:
+        raise MappingFault(f"{path}: not readable as YAML: {error}") from None
+    return CompiledMapping(source or {}, zone=zone, context=context, place=str(path))

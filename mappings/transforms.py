@@ -1,0 +1,154 @@
+"""The named transforms that a mapping may use, and no others. Each takes a raw value and returns a canonical one.
+
+A value that cannot be transformed raises ValueError with the reason and never the value itself: it may be personal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+Transform = Callable[[Any], Any]
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+def text(value: Any) -> str:
+    """Any scalar as trimmed text (numbers without exponent, so that 19-digit ids survive)."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool | float | list | dict):
+        raise ValueError(f"is {type(value).__name__}, not text")
+    return str(value)
+
+
+def texts(value: Any) -> list[str]:
+    """A scalar or a list of scalars as a list of texts without blanks."""
+    items = value if isinstance(value, list) else [value]
+    return [item for item in map(text, items) if item]
+
+
+def split(sep: str = ",") -> Transform:
+    """A separated text as a list of texts."""
+    return lambda value: [part.strip() for part in text(value).split(sep) if part.strip()]
+
+
+def unmasked(value: Any) -> str | None:
+    """The text, or nothing when the platform has masked it (a '*' inside)."""
+    plain = text(value)
+    return None if "*" in plain else plain
+
+
+def unmasked_texts(value: Any) -> list[str]:
+    """The texts that are not masked."""
+    return [item for item in texts(value) if "*" not in item]
+
+
+def urldecoded(value: Any) -> str:
+    """A percent-encoded text as it reads."""
+    return unquote(text(value))
+
+
+def flag(value: Any) -> bool:
+    """true/false, 1/0, "true"/"false", "1"/"0"."""
+    if isinstance(value, bool):
+        return value
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if str(value).lower() not in known:
+        raise ValueError("is not a yes/no value")
+    return known[str(value).lower()]
+
+
+def exact(value: Any) -> Decimal:
+    """A decimal number from text, integer or Decimal. A float is refused: its last digits are already lost."""
+    if isinstance(value, bool | float):
+        raise ValueError(f"is {type(value).__name__}; decimals come as text or exact numbers")
+    try:
+        number = Decimal(str(value).strip().replace(",", ""))
+    except InvalidOperation:
+        raise ValueError("is not a decimal number") from None
+    if not number.is_finite():
+        raise ValueError("is not a finite number")
+    return number
+
+
+def decimal(value: Any) -> str:
+    """A decimal number as plain text ("1.50")."""
+    return format(exact(value), "f")
+
+
+def money(unit: str = "yuan") -> Transform:
+    """Integer minor units from yuan (rounded half up) or fen."""
+    if unit not in ("yuan", "fen"):
+        raise ValueError(f"unit is yuan or fen, not {unit!r}")
+    factor = 100 if unit == "yuan" else 1
+
+    def to_minor(value: Any) -> int:
+        if factor == 1 and type(value) is int:
+            return value
+        return int((exact(value) * factor).quantize(Decimal(1), ROUND_HALF_UP))
+
+    return to_minor
+
+
+def time(zone: str | None, unit: str = "text") -> Transform:
+    """An aware UTC instant. unit: text (ISO or 'yyyy-MM-dd HH:mm:ss'; naive ones need the stream's zone), s or ms."""
+    place = ZoneInfo(zone) if zone else None
+
+    @lru_cache(maxsize=4096)
+    def from_text(value: str) -> datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            if place is None:
+                raise ValueError("is a time without zone, and the stream declares none")
+            moment = moment.replace(tzinfo=place)
+        return moment.astimezone(UTC)
+
+    def from_number(value: Any) -> datetime:
+        seconds = exact(value) / (1000 if unit == "ms" else 1)
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))
+
+    def convert(value: Any) -> datetime:
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        try:
+            return from_number(value) if unit in ("s", "ms") else from_text(text(value))
+        except (ValueError, OverflowError) as error:
+            raise ValueError(str(error) if "zone" in str(error) else "is not a time of the expected form") from None
+
+    return convert
+
+
+def day(value: Any) -> date:
+    """A calendar date from 'yyyy-MM-dd' (a time of day behind it is cut)."""
+    try:
+        return date.fromisoformat(text(value)[:10].replace("/", "-"))
+    except ValueError:
+        raise ValueError("is not a date (yyyy-MM-dd)") from None
+
+
+def is_empty(value: Any) -> bool:
+    """Absent in the canonical sense."""
+    return value in _EMPTY
+
+
+def named(name: str, options: Mapping[str, Any], zone: str | None) -> Transform:
+    """The transform of that name with its options. Raises ValueError for a name or option there is none of."""
+    simple: dict[str, Transform] = {
+        "text": text, "texts": texts, "unmasked": unmasked, "unmasked_texts": unmasked_texts,
+        "urldecoded": urldecoded, "flag": flag, "decimal": decimal, "date": day,
+    }  # fmt: skip
+    if name in simple and not options:
+        return simple[name]
+    if name == "time":
+        return time(zone, **options)
+    if name == "money":
+        return money(**options)
+    if name == "split":
+        return split(**options)
+    known = ", ".join([*simple, "time", "money", "split"])
+    raise ValueError(f"no transform {name!r} with options {sorted(options)}; there are: {known}")
