@@ -1,1 +1,1 @@
-
+"""Settings, typed, from environment and file."""

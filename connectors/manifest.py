@@ -68,11 +68,12 @@ class Cursor(_Strict):
     """How a stream is followed.
 
     time: windows over a modification time; needs zone (of naive times in records), overlap, max_window.
-    sequence, token: the source hands out the point to go on from. none: each run walks everything.
+    sequence, token: the source hands out the point to go on from. none: each run walks everything. push: never pulled,
+    the records are pushed or imported.
     lag: how far behind now the newest window ends. first: how far back the first pull goes.
     """
 
-    kind: Literal["time", "sequence", "token", "none"]
+    kind: Literal["time", "sequence", "token", "none", "push"]
     zone: str | None = None
     overlap: Duration = timedelta(minutes=5)
     max_window: Duration = timedelta(days=1)
@@ -109,6 +110,11 @@ class Stream(_Strict):
     deletes: Literal["none", "sweep", "pushed"] = "none"
     rescan: Duration | None = None
     after: list[str] = Field(default_factory=list)
+
+    @property
+    def pulled(self) -> bool:
+        """Whether the runtime pulls this stream by itself."""
+        return self.cursor.kind != "push"
 
     @field_validator("key", mode="before")
     @classmethod

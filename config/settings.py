@@ -1,0 +1,103 @@
+"""Typed settings from the environment (``HUB_…``) and a YAML file (``HUB_CONFIG``, default ``hub.yaml``)."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the text names the setting and what is expected."""
+
+
+class Rule(BaseModel):
+    """What becomes of an event: which document, where to, and how it is gathered.
+
+    on: event kind. source, to: account keys (patterns allowed in source). make: a document kind of the destination.
+    per: 'event' = one document each, 'day' = one settlement document per shop and day. to '@origin' sends back to the
+    account the event came from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    on: Literal["deal.signed", "deal.reversed", "order.paid", "order.completed", "refund.succeeded", "delivery.sent"]
+    source: str = "*"
+    to: str
+    make: str
+    per: Literal["event", "day"] = "event"
+    day_closes: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    zone: str = "Asia/Shanghai"
+    not_before: str | None = None
+
+    def takes(self, kind: str, source_key: str) -> bool:
+        """Whether this rule is about such an event from that account."""
+        kinds = {self.on, "refund.succeeded"} if self.per == "day" else {self.on}
+        return kind in kinds and fnmatchcase(source_key, self.source)
+
+
+class Settings(BaseSettings):
+    """All settings of the hub. Paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="forbid", frozen=True)
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    key_file: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8765
+    public_url: str = ""
+    proxy_hops: int = Field(default=0, ge=0)
+    language: Literal["zh", "en"] = "zh"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    engine: Literal["embedded", "distributed"] = "embedded"
+    threads: int = Field(default=8, ge=1)
+    lease_seconds: int = Field(default=90, ge=2)
+    slice_seconds: int = Field(default=30, ge=1)
+    settle_seconds: float | None = Field(default=None, ge=0)
+    source_order: list[str] = Field(default_factory=lambda: ["crm", "chat", "generic", "file", "shop", "finance"])
+    rules: list[Rule] = Field(default_factory=list)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Any,
+        env_settings: Any,
+        dotenv_settings: Any,
+        file_secret_settings: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file."""
+        return env_settings, init_settings
+
+    @property
+    def database(self) -> str:
+        """The database URL; SQLite in the data directory unless one is set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'hub.db'}"
+
+    @property
+    def keys(self) -> Path:
+        """The key file."""
+        return self.key_file or self.data_dir / "keys.json"
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from the file (when there is one) under the environment. Raises SettingsError."""
+    path = path or Path(os.environ.get("HUB_CONFIG", "hub.yaml"))
+    data: dict[str, Any] = {}
+    if path.exists():
+        try:
+            data = yaml.safe_load(path.read_text("utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise SettingsError(f"{path}: not readable as YAML: {error}") from None
+    elif "HUB_CONFIG" in os.environ:
+        raise SettingsError(f"{path}: there is no such settings file (HUB_CONFIG names it)")
+    try:
+        return Settings(**{**data, **overrides})
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise SettingsError(f"{path}: {len(lines)} setting(s) cannot be used\n" + "\n".join(lines)) from None

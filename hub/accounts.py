@@ -1,0 +1,160 @@
+"""Connected accounts: add, check, pause, resume; each change says who and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection
+from sqlmodel import col, delete, insert, select, update
+
+from connectors import registry
+from connectors.base import Connector, Finding, secret_fields
+from connectors.errors import ConnectorError
+from hub.core import Hub
+from hub.models import Account, AccountStream
+from hub.security import audit
+from hub.store.types import EPOCH
+from hub.sync.connect import connect_with
+
+
+class AccountFault(ValueError):
+    """An account cannot be added or changed. problems: field (or '') -> what is wrong."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{name}: {why}" if name else why for name, why in problems.items()))
+
+
+def get(hub: Hub, key: str) -> Account:
+    """The account of that key. Raises AccountFault naming the keys there are."""
+    with hub.db.session() as session:
+        account = session.exec(select(Account).where(Account.key == key)).first()
+        if account is None:
+            keys = session.exec(select(Account.key).order_by(Account.key)).all()
+            raise AccountFault({"": f"no account {key!r}; there are: {', '.join(keys) or '(none)'}"})
+        session.expunge(account)
+        return account
+
+
+def by_id(hub: Hub, account_id: int) -> Account:
+    """The account of that id."""
+    with hub.db.read() as conn:
+        return load(conn, account_id)
+
+
+def load(conn: Connection, account_id: int) -> Account:
+    """The account of that id, in the caller's transaction."""
+    row = conn.execute(select(Account.__table__).where(col(Account.id) == account_id)).one()  # type: ignore[attr-defined]
+    return Account(**row._asdict())
+
+
+def all_accounts(hub: Hub) -> list[Account]:
+    """All accounts, by key."""
+    with hub.db.read() as conn:
+        rows = conn.execute(select(Account.__table__).order_by(col(Account.key)))  # type: ignore[attr-defined]
+        return [Account(**row._asdict()) for row in rows]
+
+
+def validated(platform: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration as the connector wants it. Raises AccountFault by field."""
+    try:
+        return registry.get(platform).load().Config.model_validate(config).model_dump(mode="json")
+    except ValidationError as error:
+        raise AccountFault(
+            {".".join(map(str, e["loc"])): e["msg"].removeprefix("Value error, ") for e in error.errors()}
+        ) from None
+    except registry.UnknownConnector as error:
+        raise AccountFault({"platform": str(error)}) from None
+
+
+def check(hub: Hub, platform: str, config: dict[str, Any]) -> list[Finding]:
+    """Try the configuration against the platform without saving it."""
+    connector = connect_with(hub, platform, validated(platform, config), priority=0)
+    try:
+        return connector.check()
+    except ConnectorError as error:
+        from connectors.messages import explain
+
+        zh, fix_zh = explain(error, "zh", connector.manifest)
+        en, fix_en = explain(error, "en", connector.manifest)
+        return [Finding(zh, en, False, fix_zh, fix_en, error.code)]
+
+
+def add(hub: Hub, platform: str, key: str, title: str, config: dict[str, Any], *, by: str) -> int:
+    """Save a new account and plan its streams; its id. Raises AccountFault."""
+    clean = validated(platform, config)
+    now = hub.now()
+    with hub.db.write() as conn:
+        if conn.execute(select(Account.id).where(Account.key == key)).first():
+            raise AccountFault({"key": f"there is an account {key!r} already"})
+        values = {"key": key, "platform": platform, "title": title, "config": clean, "state": "active", "created_at": now}
+        account_id = conn.execute(insert(Account).values(**values).returning(col(Account.id))).scalar_one()
+        _plan(conn, hub, int(account_id or 0), registry.get(platform).load())
+        audit.record(conn, by, "account.add", f"account:{key}", platform=platform)
+    return int(account_id or 0)
+
+
+def _plan(conn: Connection, hub: Hub, account_id: int, connector: type[Connector]) -> None:
+    rows = []
+    for name, stream in connector.manifest.streams.items():
+        if "source" in connector.manifest.roles and stream.pulled:
+            rows.append({"stream": name, "task": "pull"})
+        if stream.rescan:
+            rows.append({"stream": name, "task": "rescan"})
+    common = {
+        "account_id": account_id,
+        "enabled": True,
+        "cursor": {},
+        "next_run_at": hub.now(),
+        "lease_until": EPOCH,
+        "fence": 0,
+    }
+    if rows:
+        conn.execute(insert(AccountStream), [{**common, **row, "failures": 0} for row in rows])
+
+
+def change_config(hub: Hub, key: str, config: dict[str, Any], *, by: str) -> None:
+    """Replace the configuration. A secret left empty keeps its old value. Wakes an account that had failed."""
+    account = get(hub, key)
+    secrets = secret_fields(registry.get(account.platform).load().Config)
+    kept = {name: account.config[name] for name in secrets if not config.get(name) and account.config.get(name)}
+    clean = validated(account.platform, {**config, **kept})
+    with hub.db.write() as conn:
+        conn.execute(update(Account).where(col(Account.id) == account.id).values(config=clean))
+        audit.record(conn, by, "account.change", f"account:{key}", fields=sorted(clean))
+    set_state(hub, key, "active", reason="", by=by)
+
+
+def set_state(hub: Hub, key: str, state: str, *, reason: str, by: str) -> None:
+    """Pause, resume or disable an account; who and why stay with it."""
+    account = get(hub, key)
+    with hub.db.write() as conn:
+        values = {"state": state, "state_reason": reason, "state_by": by, "state_at": hub.now()}
+        conn.execute(update(Account).where(col(Account.id) == account.id).values(**values))
+        if state == "active":
+            due = {"next_run_at": hub.now(), "failures": 0}
+            conn.execute(update(AccountStream).where(col(AccountStream.account_id) == account.id).values(**due))
+        audit.record(conn, by, f"account.{state}", f"account:{key}", reason=reason)
+
+
+def remove(hub: Hub, key: str, *, by: str) -> None:
+    """Take an account out of service for good: it is paused, its secrets and token are deleted, its data stays."""
+    account = get(hub, key)
+    set_state(hub, key, "removed", reason="removed", by=by)
+    with hub.db.write() as conn:
+        secrets = secret_fields(registry.get(account.platform).load().Config)
+        bare = {name: value for name, value in account.config.items() if name not in secrets}
+        conn.execute(update(Account).where(col(Account.id) == account.id).values(config=bare))
+        conn.execute(delete(AccountStream).where(col(AccountStream.account_id) == account.id))
+
+
+def sync_soon(hub: Hub, key: str, streams: list[str] | None = None) -> None:
+    """Make the account's streams due now."""
+    account = get(hub, key)
+    wanted = update(AccountStream).where(col(AccountStream.account_id) == account.id)
+    if streams:
+        wanted = wanted.where(col(AccountStream.stream).in_(streams))
+    with hub.db.write() as conn:
+        conn.execute(wanted.values(next_run_at=hub.now() - timedelta(seconds=1)))

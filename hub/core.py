@@ -1,0 +1,58 @@
+"""The hub as one object: settings, database, key ring, clock. Everything else takes it as its first argument."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from config.settings import Settings
+from hub.security import keyring
+from hub.security.keyring import KeyRing
+from hub.store.database import Database
+from hub.store.types import to_us
+
+
+def utc_now() -> datetime:
+    """Now, aware, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Hub:
+    """One running hub. clock: the time that windows, leases and due times use (tests move it).
+
+    stopping: set when the process is asked to stop; jobs look at it between pages.
+    """
+
+    settings: Settings
+    db: Database
+    ring: KeyRing
+    clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    stopping: Callable[[], bool] = field(default=lambda: False)
+
+    @classmethod
+    def open(cls, settings: Settings, *, migrate: bool = True) -> Hub:
+        """Open the database (bringing a SQLite file up to date) and load the key ring."""
+        from hub.store.migrate import upgrade
+
+        ring = keyring.load_or_create(settings.keys)
+        keyring.use(ring)
+        db = Database(settings.database, pool_size=settings.threads + 4)
+        if migrate and db.dialect == "sqlite":
+            upgrade(db)
+        return cls(settings, db, ring)
+
+    def now(self) -> datetime:
+        """The hub's clock."""
+        return self.clock()
+
+    def now_us(self) -> int:
+        """The hub's clock in microseconds."""
+        return to_us(self.clock())
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.db.close()

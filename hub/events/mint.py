@@ -1,0 +1,46 @@
+"""Minting events: the kinds there are, and ids derived from the business fact.
+
+| kind | subject | fact | data | at |
+|---|---|---|---|---|
+| customer.created | customer id | – | {profile} | now |
+| customer.merged, customer.split | customer id | ledger entry id | {other} | now |
+| tag.added, tag.removed | profile ref | tag ref + record hash | {tag, by} | now |
+| order.created | order ref | – | {number} | created_at |
+| order.paid | order ref | – | {amount, currency, number} | paid_at |
+| order.completed, order.cancelled | order ref | – | {number} | closed_at |
+| refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |
+| deal.signed | deal ref | – | {amount, currency, number} | effective_at |
+| deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
+| delivery.sent | delivery id | – | {number, kind, subject} | sent_at |
+
+data never holds personal values: amounts, numbers and refs only.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from hub.store.bulk import Upsert
+
+KINDS = (
+    "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.created", "order.paid",
+    "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.reversed", "delivery.sent",
+)  # fmt: skip
+EventRow = tuple[str, str, int, str, int, int, str, bool]
+insert_events = Upsert("event", ("id", "kind", "account_id", "subject", "at", "recorded_at", "data", "pending"), ("id",))
+"""Inserts events; one that is already there stays as it is. Takes rows of ``mint``; returns how many were new."""
+
+
+def event_id(kind: str, subject: str, fact: str = "") -> str:
+    """The id of an event: the same business fact always gets the same one."""
+    return blake2b(f"{kind}|{subject}|{fact}".encode(), digest_size=16).hexdigest()
+
+
+def mint(
+    kind: str, account_id: int, subject: str, at: int, now: int, data: dict[str, Any], *, fact: str = "", pending: bool = False
+) -> EventRow:
+    """A row for ``insert_events``. at, now: microseconds. pending: whether some rule wants to see it."""
+    return (event_id(kind, subject, fact), kind, account_id, subject, at, now, orjson.dumps(data).decode(), pending)

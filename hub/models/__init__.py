@@ -1,0 +1,24 @@
+"""The tables, one file per subject."""
+
+from hub.models.account import Account, AccountStream, AccountToken
+from hub.models.audit import AuditEntry
+from hub.models.base import Model
+from hub.models.customer import Customer, CustomerAlias, IdentityKey, NotSame, Profile, SearchToken
+from hub.models.deal import Deal, DealLine
+from hub.models.delivery import Delivery, DeliveryAttempt
+from hub.models.event import Event, SettlementItem
+from hub.models.inbox import Inbox, PushCounter
+from hub.models.ledger import LedgerEntry
+from hub.models.order import Order, OrderLine, Refund
+from hub.models.record import Quarantined, SourceRecord, WalkSeen
+from hub.models.run import Run
+from hub.models.staff import Staff
+from hub.models.tag import Tag, TagAssignment
+from hub.models.user import Role, RoleUser, User
+
+__all__ = [
+    "Account", "AccountStream", "AccountToken", "AuditEntry", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery",
+    "DeliveryAttempt", "Event", "IdentityKey", "Inbox", "LedgerEntry", "Model", "NotSame", "Order", "OrderLine", "Profile",
+    "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord",
+    "Staff", "Tag", "TagAssignment", "User", "WalkSeen",
+]  # fmt: skip

@@ -1,0 +1,88 @@
+"""Customers and what identity rests on: profiles (one source's view of one of them), keys, aliases, decisions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlmodel import Field
+
+from hub.models.base import Model, blob, instant, text
+
+
+class Customer(Model, table=True):
+    """The golden record. data: sealed JSON {field: {value, from: profile ref}}. state: active | merged.
+
+    A losing profile is never deleted: a merged customer keeps its row and points to the survivor.
+    """
+
+    __tablename__ = "customer"
+    id: str = text(primary_key=True)
+    kind: str = text(default="unknown")
+    state: str = text(default="active")
+    merged_into: str | None = text(nullable=True)
+    data: bytes = blob()
+    profiles: int = 1
+    owner: str | None = text(nullable=True)
+    stage: str | None = text(nullable=True)
+    created_at: datetime = instant(index=True)
+    changed_at: datetime = instant(index=True)
+
+
+class Profile(Model, table=True):
+    """What one source says of one customer. ref: '<account id>|<id>'. data: sealed canonical fields and keys.
+
+    rule: how it was linked (new | a key kind | manual); evidence: JSON without personal values.
+    """
+
+    __tablename__ = "profile"
+    ref: str = text(primary_key=True)
+    account_id: int
+    source_ref: str = text(index=True)
+    customer_id: str = text(index=True)
+    rule: str = text()
+    evidence: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    data: bytes = blob()
+    hash: bytes = blob()
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
+    deleted: bool = False
+    linked_at: datetime = instant()
+
+
+class IdentityKey(Model, table=True):
+    """A key of a profile as blind index: HMAC of kind, scope and value."""
+
+    __tablename__ = "identity_key"
+    digest: bytes = blob(primary_key=True)
+    profile_ref: str = text(primary_key=True, index=True)
+    kind: str = text()
+    customer_id: str = text(index=True)
+
+
+class CustomerAlias(Model, table=True):
+    """An id that a customer once had; others may have stored it."""
+
+    __tablename__ = "customer_alias"
+    id: str = text(primary_key=True)
+    customer_id: str = text(index=True)
+    at: datetime = instant()
+
+
+class NotSame(Model, table=True):
+    """A person's decision that two profiles are not the same customer; it outranks the machine for ever."""
+
+    __tablename__ = "not_same"
+    a: str = text(primary_key=True)
+    b: str = text(primary_key=True, index=True)
+    by: str = text()
+    at: datetime = instant()
+
+
+class SearchToken(Model, table=True):
+    """A blind search token (character pair, initials, last four digits) of a customer."""
+
+    __tablename__ = "search_token"
+    __table_args__ = (Index("ix_search_token_customer_id", "customer_id"),)
+    digest: bytes = blob(primary_key=True)
+    customer_id: str = text(primary_key=True)

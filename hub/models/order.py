@@ -1,0 +1,74 @@
+"""Orders, their lines and refunds. Amounts in minor units; states are canonical with the platform's own beside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index
+from sqlmodel import Field
+
+from hub.models.base import Model, instant, money, text
+
+
+class Order(Model, table=True):
+    """ref: '<account id>|<id>'. profile_ref: the buyer's profile; the customer is found through it, so that a merge or
+    split moves no order."""
+
+    __tablename__ = "orders"
+    __table_args__ = (Index("ix_orders_account_paid", "account_id", "paid_at"),)
+    ref: str = text(primary_key=True)
+    account_id: int
+    source_ref: str = text(index=True)
+    profile_ref: str | None = text(nullable=True, index=True)
+    number: str = text(index=True)
+    state: str = text()
+    state_raw: str | None = text(nullable=True)
+    currency: str = text(default="CNY")
+    total: int | None = money(nullable=True, default=None)
+    paid: int | None = money(nullable=True, default=None)
+    goods: int | None = money(nullable=True, default=None)
+    shipping: int | None = money(nullable=True, default=None)
+    discount: int | None = money(nullable=True, default=None)
+    region: str | None = text(nullable=True)
+    created_at: datetime | None = instant(nullable=True)
+    paid_at: datetime | None = instant(nullable=True)
+    shipped_at: datetime | None = instant(nullable=True)
+    closed_at: datetime | None = instant(nullable=True)
+    changed_at: datetime | None = instant(nullable=True)
+    deleted: bool = False
+
+
+class OrderLine(Model, table=True):
+    """One line of an order."""
+
+    __tablename__ = "order_line"
+    order_ref: str = text(primary_key=True)
+    key: str = text(primary_key=True)
+    title: str | None = text(nullable=True)
+    item_code: str | None = text(nullable=True)
+    sku_code: str | None = text(nullable=True)
+    quantity: str | None = text(nullable=True)
+    amount: int | None = money(nullable=True, default=None)
+    state_raw: str | None = text(nullable=True)
+
+
+class Refund(Model, table=True):
+    """A refund of an order (order_ref may not have arrived yet)."""
+
+    __tablename__ = "refund"
+    __table_args__ = (Index("ix_refund_account_succeeded", "account_id", "succeeded_at"),)
+    ref: str = text(primary_key=True)
+    account_id: int
+    source_ref: str = text(index=True)
+    order_ref: str | None = text(nullable=True, index=True)
+    number: str = text()
+    line: str | None = text(nullable=True)
+    state: str = text()
+    state_raw: str | None = text(nullable=True)
+    currency: str = text(default="CNY")
+    amount: int | None = money(nullable=True, default=None)
+    reason: str | None = text(nullable=True)
+    created_at: datetime | None = instant(nullable=True)
+    succeeded_at: datetime | None = instant(nullable=True)
+    changed_at: datetime | None = instant(nullable=True)
+    deleted: bool = Field(default=False)

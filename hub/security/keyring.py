@@ -1,0 +1,135 @@
+"""The key ring: seals what is personal or secret, and makes blind indexes.
+
+Keys have ids and can be rotated while running: the newest seals, all of them open. The index key does not rotate with
+them, or equality would be lost. The file holds ``{"active": 1, "keys": {"1": <base64>}, "index": <base64>}``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import zlib
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+NONCE = 12
+
+
+class KeyFault(RuntimeError):
+    """The key ring cannot be read, or a value was not sealed with any of its keys (or was tampered with)."""
+
+
+class KeyRing:
+    """AES-256-GCM with key ids; sealed form: key id (1 byte), nonce (12), ciphertext and tag."""
+
+    def __init__(self, keys: dict[int, bytes], active: int, index: bytes) -> None:
+        if active not in keys:
+            raise KeyFault(f"the active key {active} is not in the ring")
+        self.active, self._keys = active, keys
+        self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
+        self._seal, self._head = self._ciphers[active], bytes([active])
+        self._index = index
+
+    @classmethod
+    def new(cls) -> KeyRing:
+        """A ring with one fresh key."""
+        return cls({1: secrets.token_bytes(32)}, 1, secrets.token_bytes(32))
+
+    @classmethod
+    def load(cls, path: Path) -> KeyRing:
+        """The ring in the file. Raises KeyFault that says what is wrong with it."""
+        try:
+            data = json.loads(path.read_text("utf-8"))
+            keys = {int(number): base64.b64decode(key) for number, key in data["keys"].items()}
+            return cls(keys, int(data["active"]), base64.b64decode(data["index"]))
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise KeyFault(f"key file {path.name} is not usable: {type(error).__name__}") from None
+
+    def save(self, path: Path) -> None:
+        """Write the ring, readable by the owner only, in one step."""
+        data = {
+            "active": self.active,
+            "keys": {str(number): base64.b64encode(key).decode() for number, key in self._keys.items()},
+            "index": base64.b64encode(self._index).decode(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(data, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+
+    def rotated(self) -> KeyRing:
+        """A ring with one more key, which is the active one."""
+        number = max(self._keys) + 1
+        return KeyRing({**self._keys, number: secrets.token_bytes(32)}, number, self._index)
+
+    def seal(self, plain: bytes, place: bytes) -> bytes:
+        """Encrypt; ``place`` (what the value belongs to) is authenticated, so that a value cannot be moved."""
+        nonce = os.urandom(NONCE)
+        return self._head + nonce + self._seal.encrypt(nonce, plain, place)
+
+    def open(self, sealed: bytes, place: bytes) -> bytes:
+        """Decrypt. Raises KeyFault."""
+        cipher = self._ciphers.get(sealed[0]) if sealed else None
+        if cipher is None:
+            raise KeyFault("the value was sealed with a key that is not in the ring")
+        try:
+            return cipher.decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], place)
+        except InvalidTag:
+            raise KeyFault("the value was changed, or belongs somewhere else") from None
+
+    def pack(self, plain: bytes, place: str) -> bytes:
+        """Compress, then seal."""
+        return self.seal(zlib.compress(plain, 1), place.encode())
+
+    def unpack(self, sealed: bytes, place: str) -> bytes:
+        """Open, then decompress."""
+        return zlib.decompress(self.open(bytes(sealed), place.encode()))
+
+    def blind(self, *parts: str, size: int = 16) -> bytes:
+        """The blind index of a value: a keyed hash that finds equals and shows nothing."""
+        return blake2b("\x1f".join(parts).encode(), key=self._index, digest_size=size).digest()
+
+    def derived(self, purpose: str, length: int = 32) -> bytes:
+        """A key for another purpose (session cookies, audit chain), the same on every start."""
+        return HKDF(SHA256(), length, None, purpose.encode()).derive(self._index)
+
+    @property
+    def numbers(self) -> Iterable[int]:
+        """The ids of the keys in the ring."""
+        return self._keys.keys()
+
+
+_current: KeyRing | None = None
+
+
+def use(ring: KeyRing) -> None:
+    """Make this the process's ring."""
+    global _current  # noqa: PLW0603 - one ring a process, set once at start
+    _current = ring
+
+
+def current() -> KeyRing:
+    """The process's ring. Raises KeyFault before ``use``."""
+    if _current is None:
+        raise KeyFault("no key ring is loaded yet")
+    return _current
+
+
+def load_or_create(path: Path) -> KeyRing:
+    """The ring in the file, or a fresh one that is written there."""
+    if path.exists():
+        return KeyRing.load(path)
+    ring = KeyRing.new()
+    ring.save(path)
+    return ring

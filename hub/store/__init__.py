@@ -1,0 +1,1 @@
+"""The store: engines, transactions, bulk upsert, column types, migrations."""

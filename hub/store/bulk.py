@@ -1,0 +1,124 @@
+"""Bulk upsert for both dialects, behind one function.
+
+Rows are tuples of driver primitives in the order of the columns. SQLite gets ``executemany``; PostgreSQL gets COPY into a
+temporary table and one merge for large batches, ``executemany`` for small ones. Unchanged rows write nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+from hub.models.base import Model
+
+Row = tuple[Any, ...]
+COPY_FROM = 100
+"""Batches of at least this many rows go through COPY on PostgreSQL."""
+IN_LIMIT = 900
+
+
+class Upsert:
+    """An insert that updates on conflict, compiled once per dialect.
+
+    update: columns to overwrite; () = keep what is there. changed: write only where this column differs.
+    not_older: write only where this column is not smaller than the stored one.
+    """
+
+    def __init__(
+        self, table: str, columns: Sequence[str], key: Sequence[str], *, update: Sequence[str] = (),
+        changed: str | None = None, not_older: str | None = None,
+    ) -> None:  # fmt: skip
+        model: Table = Model.metadata.tables[table]
+        unknown = [name for name in columns if name not in model.c]
+        if unknown:
+            raise ValueError(f"{table} has no column {', '.join(unknown)}")
+        self.table, self.columns = table, tuple(columns)
+        self._keys = [self.columns.index(name) for name in key]
+        names = ", ".join(f'"{name}"' for name in columns)
+        self._insert = f'INSERT INTO "{table}" ({names})'
+        self._conflict = f" ON CONFLICT ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in key)}) DO " + self._action(
+            update, changed, not_older
+        )
+        self._names = names
+
+    def _action(self, update: Sequence[str], changed: str | None, not_older: str | None) -> str:
+        if not update:
+            return "NOTHING"
+        sets = ", ".join(f'"{name}" = excluded."{name}"' for name in update)
+        guards = [f'"{self.table}"."{changed}" <> excluded."{changed}"'] if changed else []
+        guards += [f'"{self.table}"."{not_older}" <= excluded."{not_older}"'] if not_older else []
+        return f"UPDATE SET {sets}" + (f" WHERE {' AND '.join(guards)}" if guards else "")
+
+    def __call__(self, conn: Connection, rows: Iterable[Row]) -> int:
+        """Write the rows (the last of those with one key wins); how many were inserted or changed."""
+        unique = {tuple(row[i] for i in self._keys): row for row in rows}
+        if not unique:
+            return 0
+        if conn.dialect.name == "sqlite":
+            marks = ", ".join("?" * len(self.columns))
+            cursor = _driver(conn).executemany(f"{self._insert} VALUES ({marks}){self._conflict}", list(unique.values()))
+            return int(cursor.rowcount)
+        ordered = [unique[key] for key in sorted(unique)]
+        return self._postgres(conn, ordered)
+
+    def _postgres(self, conn: Connection, rows: list[Row]) -> int:
+        with _driver(conn).cursor() as cursor:
+            if len(rows) < COPY_FROM:
+                marks = ", ".join(["%s"] * len(self.columns))
+                cursor.executemany(f"{self._insert} VALUES ({marks}){self._conflict}", rows)
+                return int(cursor.rowcount)
+            temp = f"load_{self.table}"
+            cursor.execute(
+                f'CREATE TEMP TABLE IF NOT EXISTS "{temp}" ON COMMIT DELETE ROWS AS '  # noqa: S608
+                f'SELECT {self._names} FROM "{self.table}" WITH NO DATA; TRUNCATE "{temp}"'
+            )
+            with cursor.copy(f'COPY "{temp}" ({self._names}) FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+            cursor.execute(f'{self._insert} SELECT {self._names} FROM "{temp}"{self._conflict}')  # noqa: S608
+            return int(cursor.rowcount)
+
+
+def _driver(conn: Connection) -> Any:
+    return conn.connection.driver_connection
+
+
+@cache
+def _select(table: str, columns: tuple[str, ...], where: str, dialect: str, size: int) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    marks = f"IN ({', '.join('?' * size)})" if dialect == "sqlite" else "= ANY(%s)"
+    return f'SELECT {names} FROM "{table}" WHERE "{where}" {marks}'  # noqa: S608 - names are ours
+
+
+def select_in(conn: Connection, table: str, columns: Sequence[str], where: str, values: Iterable[Any]) -> list[Row]:
+    """Rows whose column ``where`` is one of the values, as tuples of driver primitives."""
+    wanted = list(dict.fromkeys(values))
+    found: list[Row] = []
+    if conn.dialect.name != "sqlite":
+        if wanted:
+            with _driver(conn).cursor() as cursor:
+                found = cursor.execute(_select(table, tuple(columns), where, "postgresql", 0), (wanted,)).fetchall()
+        return found
+    for start in range(0, len(wanted), IN_LIMIT):
+        part = wanted[start : start + IN_LIMIT]
+        size = 1 << (len(part) - 1).bit_length() if len(part) < IN_LIMIT else IN_LIMIT
+        size = min(size, IN_LIMIT)
+        part += [part[-1]] * (size - len(part))
+        found += _driver(conn).execute(_select(table, tuple(columns), where, "sqlite", size), part).fetchall()
+    return found
+
+
+def delete_in(conn: Connection, table: str, where: str, values: Iterable[Any]) -> None:
+    """Delete the rows whose column ``where`` is one of the values."""
+    wanted = list(dict.fromkeys(values))
+    if not wanted:
+        return
+    statement = f'DELETE FROM "{table}" WHERE "{where}" = '  # noqa: S608 - names are ours
+    if conn.dialect.name == "sqlite":
+        _driver(conn).executemany(statement + "?", [(value,) for value in wanted])
+    else:
+        with _driver(conn).cursor() as cursor:
+            cursor.execute(statement + "ANY(%s)", (wanted,))

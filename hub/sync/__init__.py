@@ -1,0 +1,1 @@
+"""Pull: accounts, windows and cursors, runs, landing, quarantine, replay."""
