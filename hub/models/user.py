@@ -1,7 +1,5 @@
 """People who sign in, and their roles (the shape that Flask-Security expects)."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from flask_security import RoleMixin, UserMixin
