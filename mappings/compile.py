@@ -15,6 +15,8 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
           region: {join: [receiver_state, receiver_city], with: " "}
           display_name: {first: [remark, name]}
           currency: {const: CNY}
+          discount: {sum: [total_fee, post_fee, -payment], as: money}  # exact; '-' subtracts; absent parts count nothing
+          paid_at: {path: pay_time, when: {path: status, in: [PAID]}}  # absent unless the condition holds
           tags: {each: follow_info.tag_id, key: ""}  # "" = the item itself
         required: [number, paid]
         keys:                           # identity keys, customers only
@@ -23,8 +25,12 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
     known: [seller_nick]                # fields we know and do not use; any other is counted as unknown
     open: {path: status, in: [draft]}   # records that may still change unnoticed: read again by key
     id_prefix: ""                       # put before every id, where two streams share a number range
+    file: {columns: …}                  # how columns of a CSV or Excel file are named; read by the files connector alone
 
 ``{name}`` in a scope is a non-secret setting of the account, or ``{account}``.
+
+A condition (``when``, on an emit or a field) is a path that must hold something, ``{path, in: [..]}``,
+``{path, not_in: [..]}`` (met where the value is absent), or a list of these that must all hold.
 """
 
 from __future__ import annotations
@@ -41,6 +47,7 @@ from mappings import transforms
 from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
 
 Getter = Callable[[Any], Any]
+_SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
 _DEFAULTS = {"text": "text", "texts": "texts", "time": "time", "date": "date", "flag": "flag", "decimal": "decimal"}
 
 
@@ -110,7 +117,7 @@ class CompiledMapping:
     def __init__(self, source: Mapping[str, Any], *, zone: str | None, context: Mapping[str, str], place: str) -> None:
         self._zone, self._context, self._place = zone, context, place
         self._known = _Known()
-        self._check_keys(source, {"stream", "emits", "known", "open", "id_prefix"}, "")
+        self._check_keys(source, {"stream", "emits", "known", "open", "id_prefix", "file"}, "")
         self.stream = str(source.get("stream", ""))
         self._prefix = str(source.get("id_prefix", ""))
         self._emits = [self._emit(emit, f"emits.{i}") for i, emit in enumerate(source.get("emits") or [])]
@@ -162,7 +169,7 @@ class CompiledMapping:
         if "id" not in node:
             raise self._fault(f"{where}.id", "is missing: the path of the record's own id")
         id_of = self._value("id", node["id"], "text", f"{where}.id", "")
-        when = self._path(node["when"]) if "when" in node else None
+        when = self._condition(node["when"], f"{where}.when") if "when" in node else None
         fields = self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", "")
         required = set(node.get("required") or [])
         for name in required - {name for name, _ in fields}:
@@ -172,7 +179,7 @@ class CompiledMapping:
         prefix = self._prefix
 
         def emit(record: Any, mapped: Mapped) -> None:
-            if when is not None and transforms.is_empty(when(record)):
+            if when is not None and not when(record):
                 return
             own = id_of(record, mapped)
             if own is None:
@@ -207,7 +214,28 @@ class CompiledMapping:
         for name in node:
             if name not in known:
                 raise self._fault(where, f"{name!r} is no canonical field; there are: {', '.join(known)}")
-        return [(name, self._value(name, spec, known[name], f"{where}.{name}", base)) for name, spec in node.items()]
+        return [(name, self._field(name, spec, known[name], f"{where}.{name}", base)) for name, spec in node.items()]
+
+    def _field(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
+        if not isinstance(spec, dict) or "when" not in spec:
+            return self._value(name, spec, kind, where, base)
+        holds = self._condition(spec["when"], f"{where}.when", base)
+        value = self._value(name, {key: part for key, part in spec.items() if key != "when"}, kind, where, base)
+        return lambda record, mapped: value(record, mapped) if holds(record) else None
+
+    def _condition(self, node: Any, where: str, base: str = "") -> Callable[[Any], bool]:
+        if isinstance(node, list):
+            parts = [self._condition(part, f"{where}.{i}", base) for i, part in enumerate(node)]
+            return lambda record: all(part(record) for part in parts)
+        if isinstance(node, str):
+            filled = self._path(node, base)
+            return lambda record: not transforms.is_empty(filled(record))
+        self._check_keys(node, {"path", "in", "not_in"}, where)
+        listed = node.get("in", node.get("not_in"))
+        if len(node) != 2 or "path" not in node or not isinstance(listed, list):
+            raise self._fault(where, "is a path, or a mapping with path and a list under in or not_in")
+        get, words, wanted = self._path(node["path"], base), {str(word) for word in listed}, "in" in node
+        return lambda record: (str(get(record)) in words) == wanted
 
     def _key(self, node: Any, where: str) -> tuple[str, str, Reader]:
         self._check_keys(node, {"kind", "scope", "value"}, where)
@@ -223,8 +251,8 @@ class CompiledMapping:
         if isinstance(spec, str):
             spec = {"path": spec}
         if not isinstance(spec, dict):
-            raise self._fault(where, "is a path, or a mapping with path, first, join, each or const")
-        options = {k: v for k, v in spec.items() if k not in ("path", "first", "join", "with", "each", "const", "as", "map")}
+            raise self._fault(where, "is a path, or a mapping with path, first, join, sum, each or const")
+        options = {k: v for k, v in spec.items() if k not in _SPEC_KEYS}
         if "const" in spec:
             constant = spec["const"]
             return lambda record, mapped: constant
@@ -240,14 +268,12 @@ class CompiledMapping:
             change = transforms.named(chosen, options, self._zone)
         except (ValueError, TypeError) as error:
             raise self._fault(where, str(error)) from None
-        shown = str(spec.get("path") or spec.get("first") or spec.get("join"))
+        shown = str(spec.get("path") or spec.get("first") or spec.get("join") or spec.get("sum"))
 
         def value(record: Any, mapped: Mapped) -> Any:
-            raw = get(record)
-            if raw is None or raw == "":
-                return None
             try:
-                return change(raw)
+                raw = get(record)
+                return None if raw is None or raw == "" else change(raw)
             except ValueError as error:
                 raise MappingError("mapping.value", field=name, path=shown, reason=str(error)) from None
 
@@ -260,13 +286,27 @@ class CompiledMapping:
         if "join" in spec:
             parts, glue = [self._path(path, base) for path in spec["join"]], str(spec.get("with", ""))
             return lambda record: glue.join(str(v) for get in parts if not transforms.is_empty(v := get(record)))
+        if "sum" in spec:
+            return self._sum(spec["sum"], where, base)
         if "each" in spec:
             items, take = self._path(spec["each"], base), path_getter(spec.get("path", ""))
             self._known.add(".".join(part for part in (base, spec["each"], spec.get("path", "")) if part))
             return lambda record: [v for item in items(record) or [] if not transforms.is_empty(v := take(item))]
         if "path" not in spec:
-            raise self._fault(where, "needs one of path, first, join, each, const")
+            raise self._fault(where, "needs one of path, first, join, sum, each, const")
         return self._path(spec["path"], base)
+
+    def _sum(self, paths: Any, where: str, base: str) -> Getter:
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise self._fault(where, "sum is a list of paths; a '-' before one subtracts it")
+        terms = [(self._path(path.removeprefix("-"), base), -1 if path.startswith("-") else 1) for path in paths]
+
+        def total(record: Any) -> Any:
+            found = [(get(record), sign) for get, sign in terms]
+            there = [transforms.exact(value) * sign for value, sign in found if not transforms.is_empty(value)]
+            return sum(there) if there else None
+
+        return total
 
     def _enum(self, name: str, get: Getter, spec: Mapping[str, Any], kind: str, where: str) -> Reader:
         allowed = ENUMS[kind.removeprefix("enum:")]
