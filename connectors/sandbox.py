@@ -121,6 +121,11 @@ class Simulator:
         """Push an event about the record to our receiver, as the platform does; the HTTP status of the answer."""
         raise TypeError(f"{type(self).__name__} has no push()")
 
+    def document_source(self, kind: str, number: int) -> dict[str, str]:
+        """The ``source`` of the contract suite's sample document: for a sink that writes back to a record of its own,
+        make that record here and name it. number: the sample's running number."""
+        return {}
+
     def seed_file(self, path: Path) -> int:
         """Load an operator's own export; how many records came in."""
         raise ValueError(f"the {self.name} simulator takes no seed file")

@@ -1,0 +1,175 @@
+"""Rules about documents: exactly one at the destination, whatever breaks while it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from datetime import date
+
+from connectors.base import Document, DocumentLine, Money, Party, Receipt, Request, Sink
+from connectors.contract.bench import Bench, evenly
+from connectors.contract.scenario import scenario, skip
+from connectors.errors import InDoubt, Rejected
+
+MOST_WRITES = 6
+
+
+def sample_document(bench: Bench, kind: str, number: int = 1) -> Document:
+    """An ordinary document of the kind. What is special at this platform comes from ``Simulator.document_source``."""
+    lines = (
+        DocumentLine("年度服务费", Money(1_060_000), quantity="2", tax_rate="6", item_code="SVC-01"),
+        DocumentLine("实施服务", Money(318_001), quantity="1", tax_rate="6", item_code="SVC-02"),
+    )
+    return Document(
+        kind=kind,
+        number=f"LS{number:010d}",
+        date=date(2026, 11, 2),
+        amount=Money(1_378_001),
+        party=Party(code=f"C{number:09d}", name="杭州样例科技有限公司"),
+        lines=lines,
+        note="contract suite",
+        due=date(2026, 12, 2),
+        source=bench.sim.document_source(kind, number),
+    )
+
+
+def held(bench: Bench, document: Document) -> int:
+    """How often the simulator's own ledger holds the document's number."""
+    return sum(1 for entry in bench.sim.ledger if entry.get("number") == document.number)
+
+
+def agrees(receipt: Receipt, document: Document) -> None:
+    """The receipt is about this document, complete, and says what the destination holds."""
+    assert receipt.number == document.number, f"asked for {document.number}, the receipt says {receipt.number}"
+    assert receipt.complete, f"not complete: state {receipt.state!r}"
+    assert receipt.platform_id, "no platform id"
+    assert receipt.amount in (None, document.amount), f"sent {document.amount}, the destination holds {receipt.amount}"
+    assert receipt.party_code in (None, document.party.code), f"sent to {document.party.code}, holds {receipt.party_code}"
+
+
+@scenario(each="document", role="sink")
+def a_document_is_absent_then_sent_then_found(bench: Bench, kind: str) -> None:
+    """find says absent, send writes, find gives what was sent; the platform's own ledger holds it once."""
+    document, sink = sample_document(bench, kind), bench.sink()
+    assert sink.find(document) is None, "found before it was sent"
+    sent = sink.send(document)
+    agrees(sent, document)
+    found = bench.sink().find(document)
+    assert found is not None, "sent, but find says absent"
+    agrees(found, document)
+    assert found.platform_id == sent.platform_id
+    assert held(bench, document) == 1, f"the ledger holds it {held(bench, document)} times"
+    assert bench.sink().find(sample_document(bench, kind, 2)) is None, "another number is found too"
+
+
+@scenario(each="document", role="sink")
+def a_document_sent_twice_is_there_once(bench: Bench, kind: str) -> None:
+    """A second send of the same number is refused (Duplicate where the platform says so) and writes nothing."""
+    document = sample_document(bench, kind)
+    bench.sink().send(document)
+    with contextlib.suppress(Rejected):
+        bench.sink().send(document)
+    assert held(bench, document) == 1, f"the ledger holds it {held(bench, document)} times"
+
+
+@scenario(each="document", role="sink")
+def a_conflict_is_visible(bench: Bench, kind: str) -> None:
+    """Where the number is taken by a document over another amount or party, the receipt shows theirs, not ours."""
+    document = sample_document(bench, kind)
+    bench.sink().send(document)
+    other = dataclasses.replace(document, amount=Money(500), lines=(), party=Party(code="C999999999", name="别家有限公司"))
+    found = bench.sink().find(other)
+    assert found is not None, "the number is taken, but find says absent"
+    if found.amount is None and found.party_code is None:
+        capability = bench.manifest.capabilities.get("compare")
+        assert capability and capability.level == "cannot", "receipts say neither amount nor party: fill them, or declare it"
+        skip(f"the manifest says of 'compare': {capability.title.en} (cannot)")
+    assert found.amount in (None, document.amount), f"the receipt says {found.amount}; the destination holds {document.amount}"
+    assert found.party_code in (None, document.party.code)
+
+
+@scenario(each="document", role="sink")
+def finish_may_be_repeated(bench: Bench, kind: str) -> None:
+    """finish on a complete document changes nothing, however often."""
+    document, sink = sample_document(bench, kind), bench.sink()
+    receipt = sink.send(document)
+    for _ in range(2):
+        receipt = sink.finish(document, receipt)
+        agrees(receipt, document)
+    assert held(bench, document) == 1
+
+
+def writes_of_a_send(bench: Bench, kind: str) -> int:
+    """How many writing calls one undisturbed send takes."""
+    before = len(bench.calls)
+    bench.sink().send(sample_document(bench, kind, 9000))
+    count = sum(request.write for request in bench.calls[before:])
+    assert count, "send() made no call with write=True: a cut connection would be repeated and the document doubled"
+    return count
+
+
+def on_write(bench: Bench, number: int, do: Callable[[], None]) -> None:
+    """Do it when the given writing call from now on goes out."""
+    seen = iter(range(1_000_000))
+
+    def arm(_: int, request: Request) -> None:
+        if request.write and next(seen) == number:
+            do()
+
+    bench.arm = arm
+
+
+def settle(bench: Bench, kind: str, document: Document) -> Receipt:
+    """What the hub does after an outcome in doubt: wait, look, and only then send or finish."""
+    bench.sim.faults.clear()
+    bench.arm = lambda number, request: None
+    bench.sleep(bench.manifest.documents[kind].settle.total_seconds() + 1)
+    sink: Sink = bench.sink()
+    found = sink.find(document)
+    if found is None:
+        assert held(bench, document) == 0, "the platform holds the document, but find says absent"
+        return sink.send(document)
+    return found if found.complete else sink.finish(document, found)
+
+
+def one_document_in_spite_of(bench: Bench, kind: str, fault: Callable[[], None]) -> None:
+    """The fault on the first writing call of a send, the second, and so on: InDoubt, then exactly one document."""
+    count = writes_of_a_send(bench, kind)
+    for number in evenly(count, MOST_WRITES):
+        document, before = sample_document(bench, kind, number + 1), len(bench.calls)
+        on_write(bench, number, fault)
+        try:
+            bench.sink().send(document)
+        except InDoubt:
+            pass
+        else:
+            raise AssertionError(f"fault on writing call {number + 1} of {count}: no InDoubt")
+        repeated = sum(request.write for request in bench.calls[before:])
+        assert repeated == number + 1, f"{repeated} writing calls up to a fault on call {number + 1}: a write was repeated"
+        agrees(settle(bench, kind, document), document)
+        assert held(bench, document) == 1, f"fault on writing call {number + 1}: {held(bench, document)} documents"
+
+
+@scenario(each="document", role="sink")
+def a_write_cut_before_it_happened_ends_as_one_document(bench: Bench, kind: str) -> None:
+    """The connection breaks before the platform has written."""
+    one_document_in_spite_of(bench, kind, lambda: bench.sim.faults.cut_before.update({"": 1}))
+
+
+@scenario(each="document", role="sink")
+def a_write_cut_after_it_happened_ends_as_one_document(bench: Bench, kind: str) -> None:
+    """The connection breaks after the platform has written: the worst moment."""
+    one_document_in_spite_of(bench, kind, lambda: bench.sim.faults.cut_after.update({"": 1}))
+
+
+@scenario(each="document", role="sink")
+def a_5xx_on_a_write_is_in_doubt(bench: Bench, kind: str) -> None:
+    """A 502 instead of the answer to a write says nothing about the write."""
+    one_document_in_spite_of(bench, kind, lambda: bench.sim.faults.error.update({"": [502]}))
+
+
+@scenario(each="document", role="sink")
+def an_html_page_as_answer_to_a_write_is_in_doubt(bench: Bench, kind: str) -> None:
+    """A gateway's page with status 200 says nothing about the write either."""
+    one_document_in_spite_of(bench, kind, lambda: bench.sim.faults.error.update({"": [200]}))

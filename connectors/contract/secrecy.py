@@ -1,0 +1,95 @@
+"""Rules about what may be seen: no secret in logs and errors, and every call under a declared budget."""
+
+from __future__ import annotations
+
+import logging
+from fnmatch import fnmatchcase
+
+from structlog.testing import capture_logs
+
+from connectors.contract.bench import Bench
+from connectors.contract.delivering import sample_document
+from connectors.contract.pushed import Receiver
+from connectors.contract.scenario import scenario, skip
+from connectors.errors import ConnectorError
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+def tried(bench: Bench) -> list[str]:
+    """One of everything, in health and in trouble; the texts of all errors met."""
+    said: list[str] = []
+    for fault in ("none", "throttle", "error", "cut"):
+        bench.sim.faults.clear()
+        if fault == "throttle":
+            bench.sim.faults.throttle[""] = 40
+        if fault == "error":
+            bench.sim.faults.error[""] = [500] * 40
+        if fault == "cut":
+            bench.sim.faults.cut_after[""] = 40
+        connector = bench.connector()
+        steps = [connector.check]
+        if "source" in bench.manifest.roles:
+            steps += [lambda c=connector, n=name: list(c.pages(n, bench.window(n), None)) for name in bench.manifest.streams]
+        if "sink" in bench.manifest.roles:
+            steps += [lambda c=connector, k=kind: c.send(sample_document(bench, k)) for kind in bench.manifest.documents]
+        for step in steps:
+            try:
+                said.append(repr(step()))
+            except ConnectorError as error:
+                said.append(f"{error} {error!r} {error.as_dict()}")
+    bench.sim.faults.clear()
+    return said
+
+
+@scenario()
+def secrets_are_never_seen(bench: Bench) -> None:
+    """Reading, writing, receiving and failing leave no secret and no token in logs, errors or results."""
+    handler, root = _Lines(), logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with capture_logs() as logged:
+            said = tried(bench)
+            if "events" in bench.manifest.roles:
+                said += forged(bench)
+    finally:
+        root.removeHandler(handler)
+    text = "\n".join([*map(str, logged), *handler.lines, *said])
+    shown = [f"{value[:2]}… ({len(value)} characters)" for value in bench.secrets() if value in text]
+    assert not shown, f"secrets or tokens were shown: {shown}"
+
+
+def forged(bench: Bench) -> list[str]:
+    """The errors of forged pushes."""
+    said = []
+    for name in bench.manifest.streams:
+        key = bench.populate(name, 1)[0]
+        with Receiver(bench.listener()) as receiver:
+            try:
+                bench.sim.push(receiver.url, name, key, forged=True)
+            except (TypeError, ValueError, LookupError):
+                continue
+            said += [f"{error} {error!r}" for error in receiver.errors]
+    return said
+
+
+@scenario()
+def every_call_has_a_budget(bench: Bench) -> None:
+    """Each call's name matches a budget of the manifest that limits something."""
+    for name in bench.manifest.streams if "source" in bench.manifest.roles else ():
+        bench.populate(name, 2)
+        bench.pull(name)
+    for kind in bench.manifest.documents if "sink" in bench.manifest.roles else ():
+        bench.sink().send(sample_document(bench, kind))
+    if not bench.calls:
+        skip("this connector makes no calls")
+    limiting = [b.match for b in bench.manifest.budgets if b.per_second or b.per_minute or b.per_day or b.parallel]
+    free = [name for name in bench.budgets.names if not any(fnmatchcase(name, match) for match in limiting)]
+    assert not free, f"calls without a budget: {sorted(free)}"

@@ -1,0 +1,27 @@
+"""``contract_tests``: all scenarios that apply to a connector.
+
+The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
+misbehaves), ``delivering`` (documents), ``pushed`` (webhooks) and ``secrecy`` (logs, errors, budgets).
+"""
+
+from __future__ import annotations
+
+from connectors.contract.scenario import RULES, Rule, Scenario
+from connectors.registry import Entry, get
+
+
+def contract_tests(entry: Entry | str) -> list[Scenario]:
+    """The scenarios for a connector, given by its name (an installed one) or its registry entry."""
+    entry = get(entry) if isinstance(entry, str) else entry
+    return [Scenario(entry, rule, subject) for rule in RULES for subject in _subjects(entry, rule)]
+
+
+def _subjects(entry: Entry, rule: Rule) -> list[str | None]:
+    manifest = entry.manifest
+    if rule.role and rule.role not in manifest.roles:
+        return []
+    if rule.each == "stream":
+        return list(manifest.streams)
+    if rule.each == "document":
+        return list(manifest.documents)
+    return [None]
