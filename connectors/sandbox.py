@@ -172,7 +172,7 @@ class Served:
         self.simulator = simulator
         self.server: BaseWSGIServer = make_server("127.0.0.1", port, simulator.app, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ class Receiver:
         app.add_url_rule("/hook", view_func=self._hook, methods=["GET", "POST", "PUT"])
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Receiver:
         self._thread.start()
