@@ -123,8 +123,11 @@ class DemoCrm(Source, EventSource, Sink):  # bases
             raise BadSignature
         if abs(self.clock().timestamp() - int(stamp)) > PUSH_AGE:
             raise BadSignature("push.stale", seconds=PUSH_AGE)
-        payload = json.loads(request.body)
-        if not isinstance(payload, dict) or "event_id" not in payload:
+        try:
+            payload = json.loads(request.body)
+        except ValueError:
+            raise BadPush(field="body") from None
+        if not isinstance(payload, dict) or not {"event_id", "type", "id", "time"} <= payload.keys():
             raise BadPush(field="event_id")
         return Opened(request.body, payload, dedup_key=payload["event_id"])
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
+from connectors import errors
 from connectors.base import secret_fields
 from connectors.contract.bench import Bench
 from connectors.contract.scenario import scenario, skip
 from connectors.errors import ConnectorError
+from connectors.messages import explain, known
 
 ALLOWED_IMPORTS = {"connectors.base", "connectors.http", "connectors.schemes", "connectors.errors"}
 OURS = {"connectors", "hub", "webhooks", "mappings", "config"}
+ERROR_NAMES = {name for name, item in vars(errors).items() if inspect.isclass(item) and issubclass(item, ConnectorError)}
+KEY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_.]*")
 SECRET_NAME = re.compile(r"secret|password|passwd|private|aes_?key")
 
 
@@ -45,6 +50,35 @@ def wrong_imports(folder: Path, package: str) -> list[str]:
             if bad:
                 wrong.append(f"{path.name} imports {name}")
     return wrong
+
+
+def message_keys(path: Path) -> dict[str, int]:
+    """Message keys that a file gives to errors, with the line where each is raised."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name not in ERROR_NAMES:
+            continue
+        given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "key")]
+        for part in (part for argument in given for part in ast.walk(argument)):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str) and KEY.fullmatch(part.value):
+                found[part.value] = node.lineno
+    return found
+
+
+@scenario()
+def every_error_has_its_words(bench: Bench) -> None:
+    """Each message key that the connector raises has texts in its manifest or among the shared ones."""
+    for path in sorted(bench.entry.folder.glob("*.py")):
+        for key, line in message_keys(path).items():
+            assert known(key, bench.manifest), f"{path.name}:{line} raises {key!r}: add it to the manifest under messages"
+    for key, message in bench.manifest.messages.items():
+        error = ConnectorError(key)
+        for lang in ("zh", "en"):
+            assert all(explain(error, lang, bench.manifest)), f"messages.{key} says nothing in {lang}"
+        assert re.search(r"[\u4e00-\u9fff]", message.zh + message.fix_zh), f"messages.{key}: the zh text is not Chinese"
 
 
 @scenario()
