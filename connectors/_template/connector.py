@@ -6,9 +6,9 @@ import hashlib  # role: events
 import hmac  # role: events
 import json  # role: events
 from collections.abc import Iterator  # role: source
-from datetime import datetime  # role: source or events
-from typing import Any
-from zoneinfo import ZoneInfo  # role: source or events
+from datetime import datetime  # role: source
+from typing import Any  # role: sink
+from zoneinfo import ZoneInfo  # role: source
 
 from connectors import base
 from connectors.base import (
@@ -32,7 +32,7 @@ from connectors.base import (
 from connectors.errors import BadPush, BadSignature  # role: events
 from connectors.http import Runtime, with_headers
 
-ZONE = ZoneInfo("Asia/Shanghai")  # role: source or events
+ZONE = ZoneInfo("Asia/Shanghai")  # role: source
 # role: events
 PUSH_AGE = 300
 """Seconds after which a signed push is too old. (docs: webhook/signature)"""

@@ -39,7 +39,7 @@ class DemoCrmSimulator(Simulator):
         self.hook_secret = secrets.token_hex(16)  # role: events
         self.tokens: dict[str, datetime] = {}
         self.recent: deque[datetime] = deque(maxlen=PER_SECOND)
-        self.customers: dict[str, tuple[datetime, dict[str, Any]]] = {}  # role: source or events
+        self.customers: dict[str, tuple[datetime, dict[str, Any]]] = {}  # role: source
         self.receipts: dict[str, dict[str, Any]] = {}  # role: sink
         self.pushed = 0  # role: events
         super().__init__(now)
@@ -156,7 +156,7 @@ class DemoCrmSimulator(Simulator):
         """See Simulator."""
         self.tokens.clear()
 
-    # role: source or events
+    # role: source
     def populate(self, stream: str, count: int, *, start: datetime, step: timedelta) -> list[str]:
         """See Simulator."""
         keys = []
@@ -208,7 +208,7 @@ def answer(code: int, msg: str = "ok", data: Any = None) -> Response:
     return jsonify({"code": code, "msg": msg, "request_id": secrets.token_hex(8), "data": data})
 
 
-# role: source or events
+# role: source
 def local(at: datetime) -> str:
     """A time as the platform writes it: Beijing time without a zone."""
     return at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
@@ -225,7 +225,7 @@ def moment(text: str) -> datetime:
 
 
 # end
-# role: source or events
+# role: source
 def customer(key: str, number: int, at: datetime) -> dict[str, Any]:
     """A made-up customer; every second one is a company."""
     company = number % 2 == 0
