@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 Transform = Callable[[Any], Any]
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_MOST_DIGITS, _MOST_DECIMALS = 15, 30
+"""Beyond these an amount fits no column and no decimal context, and "1E+999999999" written out fills the memory."""
 
 
 def text(value: Any) -> str:
@@ -73,6 +75,8 @@ def exact(value: Any) -> Decimal:
         raise ValueError("is not a decimal number") from None
     if not number.is_finite():
         raise ValueError("is not a finite number")
+    if number.adjusted() > _MOST_DIGITS or int(number.as_tuple().exponent) < -_MOST_DECIMALS:
+        raise ValueError("is not a number of a sensible size")
     return number
 
 
@@ -88,7 +92,7 @@ def money(unit: str = "yuan") -> Transform:
     factor = 100 if unit == "yuan" else 1
 
     def to_minor(value: Any) -> int:
-        if factor == 1 and type(value) is int:
+        if factor == 1 and type(value) is int and abs(value) < 10**_MOST_DIGITS:
             return value
         return int((exact(value) * factor).quantize(Decimal(1), ROUND_HALF_UP))
 
