@@ -1,0 +1,1 @@
+"""Inbound: any system pushes its customers, leads, orders and deals as signed JSON."""
