@@ -1,0 +1,86 @@
+"""What a callback carries: the envelope, the decrypted event, and which records it speaks of. (docs: path/90930, path/92130)"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from connectors.base import PlatformEvent
+from connectors.errors import BadPush
+
+LONGEST = 256 * 1024
+"""Bytes of the longest body that is looked at; events are far shorter."""
+
+Fields = dict[str, str]
+
+
+def encrypted(body: bytes) -> str:
+    """The ciphertext of a pushed body: ``Encrypt`` of the XML form, ``encrypt`` of the JSON form. Raises BadPush."""
+    if len(body) > LONGEST:
+        raise BadPush("wecom.callback_body", reason="too long")
+    found = fields(body)
+    value = found.get("Encrypt") or found.get("encrypt")
+    if not value:
+        raise BadPush("wecom.callback_body", reason="nothing encrypted inside")
+    return value.strip()
+
+
+def fields(content: bytes) -> Fields:
+    """The scalar fields of a message in XML or JSON. Raises BadPush; a DTD or an entity is refused."""
+    return _json_fields(content) if content.lstrip()[:1] == b"{" else _xml_fields(content)
+
+
+def _xml_fields(content: bytes) -> Fields:
+    try:
+        root = fromstring(content, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise BadPush("wecom.callback_body", reason=type(error).__name__) from None
+    return {child.tag: child.text or "" for child in root if not len(child)}
+
+
+def _json_fields(content: bytes) -> Fields:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BadPush("wecom.callback_body", reason=type(error).__name__) from None
+    return {name: str(value) for name, value in body.items() if isinstance(value, (str, int))}
+
+
+def platform_events(found: Fields) -> list[PlatformEvent]:
+    """The events for the streams of this connector; nothing for messages and for events of other subjects."""
+    place = _place(found)
+    if found.get("MsgType") != "event" or place is None:
+        return []
+    stream, record_key = place
+    return [PlatformEvent(business_key(found), stream, record_key, found.get("ChangeType", ""), _time(found))]
+
+
+def _place(found: Fields) -> tuple[str, str] | None:
+    subject = found.get("Event")
+    if subject == "change_external_contact" and found.get("UserID") and found.get("ExternalUserID"):
+        return "customer", f"{found['UserID']}/{found['ExternalUserID']}"
+    if subject == "change_external_tag":
+        # A group's rename touches all its tags, its deletion sends no event for them: the whole list is read again.
+        return "tag", found.get("Id", "") if found.get("TagType") == "tag" else ""
+    return None
+
+
+def business_key(found: Fields) -> str:
+    """SHA-256 over all fields: FromUserName and CreateTime, which WeCom names, repeat for different events in a second."""
+    return hashlib.sha256(json.dumps(found, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _time(found: Fields) -> datetime | None:
+    text: Any = found.get("CreateTime", "")
+    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) <= 11 else None
+
+
+def digest(plaintext: bytes) -> str:
+    """What a repeated push has in common with the first: ciphertext, nonce and signature may differ, the message not."""
+    return hashlib.sha256(plaintext).hexdigest()

@@ -1,0 +1,286 @@
+"""A WeCom corp on loopback: tokens, customer contact, tags, directory, callbacks; refuses what WeCom refuses.
+
+Where the behaviour of the real platform is not documented the stricter one is chosen: a member outside the visible range
+refuses a whole batch (40003), a batch of members without customers answers 84061, a dead cursor is a wrong argument.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, Response, request
+
+from connectors.sandbox import Simulator
+from connectors.wecom.sim_api import Answer, Api
+from connectors.wecom.sim_callback import Sender, event_xml
+from connectors.wecom.sim_gate import App, Gate, Limits, Refusal, refusal_text
+from connectors.wecom.sim_world import Event, World
+
+CORP_ID = "ww0123456789abcdef"
+SECRET = "sandbox-app-secret-of-the-self-built-app-01"  # noqa: S105 - a made-up corp
+CALLBACK_TOKEN = "HubTok2026"  # noqa: S105
+CALLBACK_KEY = "Zx8Kq2Lm5Np7Rt9Vw1Yb3Cd6Ef0Gh4Jk8Ls2Mn5Pq7B"
+"""Not canonical base64, as keys made in the console often are."""
+NAMES = ("阿明", "Lin 女士", "陈先生😀", "北辰采购", "小满")
+
+
+@dataclass(frozen=True)
+class Path:
+    """An API path. empty: the default lists that error answers carry too. params: all names it knows."""
+
+    method: str
+    answer: Callable[[App, Mapping[str, Any]], Answer]
+    params: frozenset[str] = frozenset()
+    empty: Answer = field(default_factory=dict)
+    right: str = "customer_contact"
+
+
+class WeComSimulator(Simulator):
+    """The simulator. world: the corp's records; api, gate, limits, sender: how they are answered, guarded and pushed."""
+
+    name = "wecom"
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        self.world = World(self.now)
+        self.api = Api(self.world)
+        self.gate = Gate(CORP_ID, self.now)
+        self.app_grant = self.gate.add(App(SECRET))
+        self.limits = Limits(self.now)
+        self.sender = Sender(CORP_ID, CALLBACK_TOKEN, CALLBACK_KEY, self.now)
+        self.refusals = 0
+        self.pages = 0
+        super().__init__(now)
+
+    # -- the platform
+
+    def routes(self, app: Flask) -> None:
+        """Everything below /cgi-bin/; any other path is a 404 with an empty body."""
+        self.paths = self._paths()
+        app.add_url_rule("/cgi-bin/<path:name>", view_func=self._answer, methods=["GET", "POST"])
+        app.register_error_handler(404, lambda error: Response(b"", status=404))
+        app.register_error_handler(405, lambda error: Response(b"", status=404))
+
+    def _paths(self) -> dict[str, Path]:
+        api, contact = self.api, "externalcontact/"
+        user = frozenset({"userid"})
+        batch = frozenset({"userid_list", "cursor", "limit"})
+        follow: Answer = {"follow_user": []}
+        tags = Path("POST", api.get_corp_tag_list, frozenset({"tag_id", "group_id"}), {"tag_group": []})
+        return {
+            contact + "get_follow_user_list": Path("GET", api.get_follow_user_list, empty=follow),
+            contact + "list": Path("GET", api.list, user, {"external_userid": []}),
+            contact + "get": Path("GET", api.get, frozenset({"external_userid", "cursor"}), follow),
+            contact + "batch/get_by_user": Path("POST", api.get_by_user, batch, {"external_contact_list": []}),
+            contact + "get_corp_tag_list": tags,
+            "user/get": Path("GET", api.user, user, right="directory"),
+            "user/simplelist": Path(
+                "GET", api.simplelist, frozenset({"department_id", "fetch_child", "status"}), right="directory"
+            ),
+            "get_api_domain_ip": Path("GET", api.addresses, empty={"ip_list": []}, right=""),
+            "getcallbackip": Path("GET", api.addresses, empty={"ip_list": []}, right=""),
+        }
+
+    def _answer(self, name: str) -> Response:
+        path = self.paths.get(name)
+        address = request.remote_addr or ""
+        if path is None and name != "gettoken":
+            return Response(b"", status=404)
+        try:
+            with self.limits.hold(name), self.lock:
+                body = self._called(path, address) if path else self.gate.issue(request.args, address)
+            answer = {"errcode": 0, "errmsg": "ok", **body}
+        except Refusal as refusal:
+            self.refusals += 1
+            text = refusal_text(refusal.code, self.refusals, address)
+            answer = {"errcode": refusal.code, "errmsg": text, **(path.empty if path else {})}
+        if self.faults.after_page and "external_contact_list" in answer:
+            self.pages += 1
+            self.faults.after_page(name, self.pages)
+        return self._json(answer)
+
+    def _called(self, path: Path, address: str) -> Answer:
+        app = self.gate.admit(request.args.get("access_token", ""), address)
+        self._check_right(path, app)
+        if request.method != path.method:
+            raise Refusal(40035)
+        params = self._params(path)
+        if set(params) - path.params:
+            raise Refusal(40058)
+        return path.answer(app, params)
+
+    @staticmethod
+    def _check_right(path: Path, app: App) -> None:
+        """The sync and archive secrets open nothing of this; the sync secret reads no member details. (docs: path/96067)"""
+        if path.right == "customer_contact" and (app.kind != "self_built" or not app.customer_contact):
+            raise Refusal(48002)
+        if path.right == "directory" and app.kind != "self_built":
+            raise Refusal(48009 if app.kind == "contacts_sync" else 48002)
+
+    @staticmethod
+    def _params(path: Path) -> dict[str, Any]:
+        query = {name: value for name, value in request.args.items() if name not in ("access_token", "debug")}
+        if path.method == "GET":
+            return query
+        try:
+            body = json.loads(request.get_data() or b"{}")
+        except ValueError:
+            raise Refusal(40035) from None
+        if not isinstance(body, dict) or query:
+            raise Refusal(40035)
+        return body
+
+    @staticmethod
+    def _json(answer: Answer) -> Response:
+        return Response(json.dumps(answer, ensure_ascii=False), content_type="application/json; charset=UTF-8")
+
+    # -- steering
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        """An account connected to this corp."""
+        return {
+            "corp_id": CORP_ID,
+            "secret": SECRET,
+            "callback_token": CALLBACK_TOKEN,
+            "callback_aes_key": CALLBACK_KEY,
+            "api_base": base_url,
+        }
+
+    def throttled(self) -> Response:
+        """45009 in an answer of HTTP 200, as WeCom limits."""
+        self.refusals += 1
+        return self._json({"errcode": 45009, "errmsg": refusal_text(45009, self.refusals, request.remote_addr or "")})
+
+    def populate(self, stream: str, count: int, *, start: datetime, step: timedelta) -> list[str]:
+        """Made-up staff, customers (served by two members in turn, every fifth by both) or tags (five to a group)."""
+        with self.lock:
+            make = {"staff": self._staff_at, "customer": self._customer_at, "tag": self._tag_at}[stream]
+            return [make(i, int((start + i * step).timestamp())) for i in range(count)]
+
+    def _staff_at(self, i: int, created: int) -> str:
+        return self.world.add_staff(f"sales_{self.world.number():05d}", f"顾问{i + 1}", alias="").userid
+
+    def _tag_at(self, i: int, created: int) -> str:
+        return self.world.add_tag(f"意向{i // 5 + 1}", f"标签{self.world.number()}", created).id
+
+    def _customer_at(self, i: int, created: int) -> str:
+        for userid, name in (("sales_wang", "王珊"), ("sales_li", "李强")):
+            if userid not in self.world.staff:
+                self.world.add_staff(userid, name)
+        if i % 5 == 4:
+            userid, external_userid = self._shared_customer()
+            contact = self.world.contacts[external_userid]
+        else:
+            userid, contact = ("sales_wang", "sales_li")[i % 2], self._contact(i)
+        tags = [tag.id for tag in self.world.tags.values() if not tag.deleted][: i % 3]
+        options: dict[str, Any] = {"tags": tags, "personal": ["老客户"] if i % 2 else [], "created": created}
+        options |= {"remark": f"{contact['name']} 采购", "mobiles": [f"1390000{i % 10000:04d}"] if i % 2 == 0 else []}
+        self.world.add_customer(userid, contact, company="北辰贸易", add_way=16, state="expo2026", **options)
+        return f"{userid}/{contact['external_userid']}"
+
+    def _shared_customer(self) -> tuple[str, str]:
+        """The last contact, to be served by the member who does not serve him yet."""
+        last = list(self.world.relations.values())[-1]
+        return ("sales_li" if last.userid == "sales_wang" else "sales_wang"), last.external_userid
+
+    def _contact(self, i: int, name: str = "") -> dict[str, Any]:
+        number = self.world.number()
+        contact = {
+            "name": name or f"{NAMES[i % len(NAMES)]}{number}",
+            "gender": i % 3,
+            "avatar": f"https://img.example/{number}.png",
+        }
+        if i % 3 == 2:
+            profile = {"external_attr": [{"type": 0, "name": "电话", "text": {"value": "前台"}}]}
+            company = {"corp_name": "远山", "corp_full_name": "远山科技有限公司", "position": "采购经理"}
+            return {"external_userid": f"woHubSim{number:08d}", "type": 2, **contact, **company, "external_profile": profile}
+        return {"external_userid": f"wmHubSim{number:08d}", "type": 1, **contact, "unionid": f"oHubUnion{number:06d}"}
+
+    def touch(self, stream: str, key: str) -> None:
+        """Somebody edits the record: a remark, an alias, a tag's name."""
+        with self.lock:
+            number = self.world.number()
+            if stream == "customer":
+                self.world.edit(*self._pair(key), remark=f"备注{number}")
+            elif stream == "staff":
+                self.world.staff[key].alias = f"别名{number}"
+            else:
+                self.world.rename_tag(key, f"改名{number}")
+
+    def remove(self, stream: str, key: str) -> None:
+        """The member removes the customer, the member leaves, the tag is deleted."""
+        with self.lock:
+            if stream == "customer":
+                self.world.drop(*self._pair(key))
+            elif stream == "staff":
+                self.world.resign(key)
+            else:
+                self.world.delete_tag(key)
+
+    def spoil(self, stream: str, key: str) -> None:
+        """A time that is none, or a name that is not a text."""
+        bad = {"customer": ("createtime", "昨天"), "staff": ("name", {"zh": "王"}), "tag": ("name", ["标签"])}
+        self._extra(stream, key)[bad[stream][0]] = bad[stream][1]
+
+    def add_field(self, stream: str, key: str, name: str, value: Any) -> None:
+        """A new field of the relation, the member or the tag."""
+        self._extra(stream, key)[name] = value
+
+    def _extra(self, stream: str, key: str) -> dict[str, Any]:
+        if stream == "customer":
+            return self.world.relations[self._pair(key)].extra
+        return self.world.staff[key].extra if stream == "staff" else self.world.tags[key].extra
+
+    @staticmethod
+    def _pair(key: str) -> tuple[str, str]:
+        userid, _, external_userid = key.rpartition("/")
+        return userid, external_userid
+
+    def kill_tokens(self) -> None:
+        """Early revocation of all tokens: 40014."""
+        self.gate.revoke_all()
+
+    def push(self, url: str, stream: str, key: str, *, forged: bool = False) -> int:
+        """The event that an edit (or, if it is gone, the removal) of the record sets off."""
+        if stream == "customer":
+            kind = "edit_external_contact" if self._pair(key) in self.world.relations else "del_external_contact"
+            event = self.world.contact_event(kind, *self._pair(key))
+        elif stream == "tag":
+            event = self.world.tag_event("delete" if self.world.tags[key].deleted else "update", key)
+        else:
+            raise ValueError("WeCom tells a self-built app nothing of changes to its staff (docs: path/96302)")
+        return self.push_event(url, event, forged=forged)
+
+    # -- for demonstrations
+
+    def push_event(self, url: str, event: Event, *, forged: bool = False) -> int:
+        """Push the event that an act has set off; the status of the answer."""
+        return self.sender.send(url, event_xml(CORP_ID, event), forged=forged)
+
+    def add_customer(
+        self, staff: str, name: str, unionid: str | None = None, mobiles: tuple[str, ...] = (), tags: tuple[str, ...] = ()
+    ) -> Event:
+        """A WeChat user becomes a customer of the member (who joins if new); the event to push.
+
+        unionid: None as for a corp that has bound no WeChat developer account. tags: tag ids.
+        """
+        with self.lock:
+            if staff not in self.world.staff:
+                self.world.add_staff(staff, staff)
+            contact = {key: value for key, value in self._contact(0, name).items() if key != "unionid"}
+            contact |= {"unionid": unionid} if unionid else {}
+            return self.world.add_customer(staff, contact, mobiles=list(mobiles), tags=list(tags))
+
+    def add_tag(self, group: str, name: str) -> Event:
+        """A new corp tag; the event to push (its ``Id`` is the tag's)."""
+        with self.lock:
+            return self.world.tag_event("create", self.world.add_tag(group, name).id)
+
+    def tag_customer(self, staff: str, external_userid: str, tag: str) -> Event:
+        """The member tags a customer in the client; the event to push. tag: a tag id."""
+        with self.lock:
+            tags = self.world.relations[staff, external_userid].tags
+            return self.world.edit(staff, external_userid, tags=[*tags, *([] if tag in tags else [tag])])
