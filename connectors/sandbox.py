@@ -89,6 +89,10 @@ class Simulator:
         """The configuration of an account connected to this simulator (the connector's Config, secrets included)."""
         raise TypeError(f"{type(self).__name__} has no settings()")
 
+    def call_name(self) -> str:
+        """What ``faults`` and ``calls`` know the present request by: its path; where all calls share one, the method as well."""
+        return request.path
+
     def throttled(self) -> Response:
         """The platform's own answer when a limit is reached."""
         return Response(status=429, headers={"Retry-After": "1"})
@@ -137,7 +141,7 @@ class Simulator:
         return self._now() + self.offset
 
     def _before(self) -> Response | None:
-        call = request.path
+        call = self.call_name()
         with self.lock:
             self.calls[call] += 1
         if self.faults.delay:
@@ -150,7 +154,7 @@ class Simulator:
         return Response("<html>bad gateway</html>", status=status) if status else None
 
     def _after(self, response: Response) -> Response:
-        if self.faults.take("cut_after", request.path):
+        if self.faults.take("cut_after", self.call_name()):
             self.cut()
         return response
 
