@@ -73,7 +73,7 @@ def _check(name: str, into: Path, title_zh: str, title_en: str, roles: list[str]
     if not roles:
         raise ScaffoldError(f"at least one role of: {', '.join(ROLES)}")
     if "events" in roles and "source" not in roles:
-        raise ScaffoldError("events needs source: a push is a trigger, the record is asked for. Push-only: see connectors/inbound")
+        raise ScaffoldError("events needs source, to ask for the record; where only pushes exist, see connectors/inbound")
 
 
 def _places(name: str, into: Path, roles: list[str]) -> Iterator[tuple[Path, Path]]:

@@ -22,7 +22,7 @@ def test_contract(scenario: Scenario) -> None:
 # role: events
 def listener() -> Any:
     kind = get("demo_crm").load()
-    config = kind.Config(app_id="a", app_secret="b", hook_secret="0123456789abcdef")
+    config = kind.Config.model_validate({"app_id": "a", "app_secret": "b", "hook_secret": "0123456789abcdef"})
     return kind(config, Runtime(clock=lambda: datetime.fromtimestamp(1_800_000_000, UTC)))
 
 

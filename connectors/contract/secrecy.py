@@ -20,7 +20,8 @@ class _Lines(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        if record.name != "werkzeug":  # the simulator's own access log
+            self.lines.append(self.format(record))
 
 
 def tried(bench: Bench) -> list[str]:
@@ -28,13 +29,14 @@ def tried(bench: Bench) -> list[str]:
     said: list[str] = []
     for fault in ("none", "throttle", "error", "cut"):
         bench.sim.faults.clear()
+        connector = bench.connector()
+        said.append(repr(connector.check()))
         if fault == "throttle":
             bench.sim.faults.throttle[""] = 40
         if fault == "error":
             bench.sim.faults.error[""] = [500] * 40
         if fault == "cut":
             bench.sim.faults.cut_after[""] = 40
-        connector = bench.connector()
         steps = [connector.check]
         if "source" in bench.manifest.roles:
             steps += [lambda c=connector, n=name: list(c.pages(n, bench.window(n), None)) for name in bench.manifest.streams]

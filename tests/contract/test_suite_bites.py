@@ -1,0 +1,416 @@
+"""The suite itself: the template passes it, and each of these broken connectors fails the scenario made for its fault."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+import connectors
+from connectors import errors
+from connectors._template.connector import DemoCrm
+from connectors._template.simulator import DemoCrmSimulator
+from connectors.base import Document, Finding, Money, Opened, Page, PlatformEvent, RawRequest, Receipt, Reply, Request, Window
+from connectors.contract import Scenario, contract_tests
+from connectors.manifest import Manifest, load_manifest
+from connectors.registry import Entry
+
+FOLDER = Path(connectors.__file__).parent / "_template"
+TEMPLATE = Entry("demo_crm", "connectors._template", FOLDER)
+
+
+@dataclass(frozen=True)
+class Variant(Entry):
+    """The template with another class, simulator or manifest."""
+
+    kind: type[Any] = DemoCrm
+    sim: type[Any] = DemoCrmSimulator
+    said: Manifest | None = None
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.said or load_manifest(self.folder / "manifest.yaml")
+
+    def load(self) -> type[Any]:
+        self.kind.manifest = self.manifest
+        return self.kind
+
+    def simulator(self) -> type[Any]:
+        return self.sim
+
+
+def variant(kind: type[Any] = DemoCrm, **changes: Any) -> Variant:
+    return Variant("demo_crm", "connectors._template", changes.pop("folder", FOLDER), kind=kind, **changes)
+
+
+def named(entry: Entry, name: str) -> Scenario:
+    found = [scenario for scenario in contract_tests(entry) if scenario.rule.check.__name__ == name]
+    assert len(found) == 1, f"no scenario {name}"
+    return found[0]
+
+
+@pytest.mark.parametrize("scenario", contract_tests(TEMPLATE), ids=str)
+def test_the_template_passes(scenario: Scenario) -> None:
+    scenario.run()
+
+
+# ---------------------------------------------------------------- reading
+
+
+class StopsAfterOnePage(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            yield Page(page.records, None, last=True)
+            return
+
+
+class CountsPages(DemoCrm):
+    """Numbers pages itself over a list that moves while it reads."""
+
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        number = int(resume or 0)
+        while True:
+            rows = [row for page in super().pages(stream, window, None) for row in page.records]
+            number += 1
+            part, more = rows[(number - 1) * 50 : number * 50], len(rows) > number * 50
+            yield Page(part, str(number), last=not more)
+            if not more:
+                return
+
+
+class StartsLate(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        assert window
+        return super().pages(stream, Window(window.start + timedelta(seconds=1), window.end), resume)
+
+
+class RepeatsPages(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            yield dataclasses.replace(page, last=False, resume=page.resume or "again")
+            yield page
+
+
+class ForgetsWhereItStood(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            yield dataclasses.replace(page, resume=None)
+
+
+class ResumesFromTheStart(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        return super().pages(stream, window, None)
+
+
+class NeverSaysLast(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            yield dataclasses.replace(page, last=False)
+
+
+class SwallowsOutages(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        try:
+            yield from super().pages(stream, window, resume)
+        except errors.Unavailable:
+            yield Page([], None, last=True)
+
+
+class DropsBadRows(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            yield dataclasses.replace(page, records=[row for row in page.records if row["created_time"][4] == "-"])
+
+
+class HidesUnknownFields(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            yield dataclasses.replace(page, records=[{k: v for k, v in r.items() if k[:2] != "zz"} for r in page.records])
+
+
+class FetchesAnotherShape(DemoCrm):
+    def fetch_one(self, stream: str, key: str) -> Any:
+        return {**(super().fetch_one(stream, key) or {}), "email": ""}
+
+
+class CannotBeGone(DemoCrm):
+    def fetch_one(self, stream: str, key: str) -> Any:
+        try:
+            return super().fetch_one(stream, key)
+        except errors.Gone:
+            return {"id": key}
+
+
+class RetriesAWrongClock(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        if abs((self.clock() - self.true_clock()).total_seconds()) > 600:
+            raise errors.Unavailable
+        yield from super().pages(stream, window, resume)
+
+    @staticmethod
+    def true_clock() -> Any:
+        from connectors.http import utc_now
+
+        return utc_now()
+
+
+# ---------------------------------------------------------------- writing
+
+
+class WritesAsARead(DemoCrm):
+    def send(self, document: Document) -> Receipt:
+        call = self.http.call
+        self.http.call = lambda request: call(dataclasses.replace(request, write=False))  # type: ignore[method-assign]
+        try:
+            return super().send(document)
+        finally:
+            self.http.call = call  # type: ignore[method-assign]
+
+
+class SendsAgainWhenInDoubt(DemoCrm):
+    def send(self, document: Document) -> Receipt:
+        try:
+            return super().send(document)
+        except errors.InDoubt:
+            return super().send(document)
+
+
+class BelievesItself(DemoCrm):
+    """find answers with what was asked instead of what is there."""
+
+    def find(self, document: Document) -> Receipt | None:
+        found = super().find(document)
+        return found and dataclasses.replace(found, amount=document.amount, party_code=document.party.code)
+
+
+class ForgetsToConfirm(DemoCrm):
+    def finish(self, document: Document, receipt: Receipt) -> Receipt:
+        return receipt
+
+
+class ConfirmsAgain(DemoCrm):
+    def finish(self, document: Document, receipt: Receipt) -> Receipt:
+        return super().finish(document, dataclasses.replace(receipt, complete=False))
+
+
+class FindsAnything(DemoCrm):
+    def find(self, document: Document) -> Receipt | None:
+        return super().find(document) or Receipt(document.number, "R1", "confirmed", True, Money(1), "C")
+
+
+class FindsNothing(DemoCrm):
+    def find(self, document: Document) -> Receipt | None:
+        return None
+
+
+class AllowsTwins(DemoCrmSimulator):
+    """A platform that does not keep numbers unique."""
+
+    def _save(self) -> Any:
+        for receipt in self.receipts.values():
+            receipt["number"] += "'"
+        reply = super()._save()
+        for receipt in self.receipts.values():
+            receipt["number"] = receipt["number"].rstrip("'")
+        return reply
+
+
+# ---------------------------------------------------------------- receiving
+
+
+class OpensAnything(DemoCrm):
+    def open(self, request: RawRequest) -> Opened:
+        import json
+
+        payload = json.loads(request.body)
+        return Opened(request.body, payload, payload["event_id"])
+
+
+class SignsOnlyTheHead(DemoCrm):
+    """Checks that there is a signature, not that it is right."""
+
+    def open(self, request: RawRequest) -> Opened:
+        if not request.header("X-Demo-Signature"):
+            raise errors.BadSignature
+        return OpensAnything.open(self, request)  # type: ignore[arg-type]
+
+
+class MakesUpKeys(DemoCrm):
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        return [dataclasses.replace(event, key=secrets.token_hex(4)) for event in super().events(opened)]
+
+
+class OneKeyForAll(DemoCrm):
+    def open(self, request: RawRequest) -> Opened:
+        return dataclasses.replace(super().open(request), dedup_key="customer.updated")
+
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        return [dataclasses.replace(event, key="customer.updated") for event in super().events(opened)]
+
+
+class NamesAnotherRecord(DemoCrm):
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        return [dataclasses.replace(event, record_key=event.key) for event in super().events(opened)]
+
+
+class AlwaysContent(DemoCrm):
+    def reply(self, outcome: Any) -> Reply:
+        return Reply(200, b"success")
+
+
+class TripsOverGarbage(DemoCrm):
+    def open(self, request: RawRequest) -> Opened:
+        if int(request.header("X-Demo-Timestamp")) > 0:
+            return super().open(request)
+        raise errors.BadSignature
+
+
+# ---------------------------------------------------------------- showing
+
+
+class LogsItsSecret(DemoCrm):
+    def fetch_token(self) -> Any:
+        structlog.get_logger().info("token", secret=self.config.app_secret)
+        return super().fetch_token()
+
+
+class TellsItsToken(DemoCrm):
+    def sign(self, request: Request, token: Any) -> Request:
+        self.last = token.value if token else ""
+        return super().sign(request, token)
+
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        try:
+            yield from super().pages(stream, window, resume)
+        except errors.ConnectorError:
+            raise errors.Unavailable(token=self.last) from None
+
+
+class ContentWithAnything(DemoCrm):
+    def check(self) -> list[Finding]:
+        return [Finding("好", "fine", True)]
+
+
+
+
+def test_all_broken_classes_are_used() -> None:
+    here = {item for item in globals().values() if isinstance(item, type) and issubclass(item, DemoCrm) and item is not DemoCrm}
+    assert here == {kind for kind, _ in BROKEN}
+
+
+BROKEN: list[tuple[type[Any], str]] = [
+    (StopsAfterOnePage, "full_pages_arrive"),
+    (StopsAfterOnePage, "a_broken_last_page_arrives"),
+    (CountsPages, "rows_changing_between_pages_are_not_lost"),
+    (StartsLate, "equal_times_at_window_edges_are_not_lost"),
+    (RepeatsPages, "full_pages_arrive"),
+    (ForgetsWhereItStood, "a_broken_last_page_arrives"),
+    (ForgetsWhereItStood, "a_killed_walk_goes_on_where_it_stood"),
+    (ResumesFromTheStart, "a_killed_walk_goes_on_where_it_stood"),
+    (NeverSaysLast, "one_record_arrives"),
+    (SwallowsOutages, "a_platform_that_stays_down_is_unavailable"),
+    (DropsBadRows, "a_malformed_record_harms_no_other"),
+    (HidesUnknownFields, "an_unknown_field_is_counted_by_name"),
+    (FetchesAnotherShape, "fetch_one_agrees_with_the_pages"),
+    (CannotBeGone, "a_removed_record_is_gone"),
+    (RetriesAWrongClock, "a_wrong_clock_is_a_clear_error"),
+    (WritesAsARead, "a_write_cut_after_it_happened_ends_as_one_document"),
+    (WritesAsARead, "a_5xx_on_a_write_is_in_doubt"),
+    (SendsAgainWhenInDoubt, "a_write_cut_before_it_happened_ends_as_one_document"),
+    (SendsAgainWhenInDoubt, "an_html_page_as_answer_to_a_write_is_in_doubt"),
+    (BelievesItself, "a_conflict_is_visible"),
+    (ForgetsToConfirm, "a_document_is_absent_then_sent_then_found"),
+    (ConfirmsAgain, "finish_may_be_repeated"),
+    (FindsAnything, "a_document_is_absent_then_sent_then_found"),
+    (FindsNothing, "a_write_cut_after_it_happened_ends_as_one_document"),
+    (OpensAnything, "a_forged_push_is_refused"),
+    (SignsOnlyTheHead, "a_tampered_push_is_refused"),
+    (MakesUpKeys, "a_replay_has_the_same_keys"),
+    (OneKeyForAll, "two_changes_have_different_keys"),
+    (NamesAnotherRecord, "a_genuine_push_opens_and_names_a_record"),
+    (AlwaysContent, "each_outcome_has_its_answer"),
+    (TripsOverGarbage, "garbage_is_refused_by_name"),
+    (LogsItsSecret, "secrets_are_never_seen"),
+    (TellsItsToken, "secrets_are_never_seen"),
+    (ContentWithAnything, "check_notices_wrong_secrets"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), BROKEN, ids=[f"{kind.__name__}-{name}" for kind, name in BROKEN])
+def test_a_broken_connector_fails(kind: type[Any], name: str) -> None:
+    with pytest.raises(Exception) as caught:
+        named(variant(kind), name).run()
+    assert isinstance(caught.value, AssertionError | errors.ConnectorError | KeyError), caught.value
+
+
+def test_a_platform_that_allows_twins_shows_a_blind_second_send() -> None:
+    with pytest.raises(AssertionError, match="the ledger holds it 2 times"):
+        named(variant(sim=AllowsTwins), "a_document_sent_twice_is_there_once").run()
+
+
+# ---------------------------------------------------------------- declarations
+
+
+def said(change: Callable[[dict[str, Any]], None]) -> Manifest:
+    import yaml
+
+    data = yaml.safe_load((FOLDER / "manifest.yaml").read_text("utf-8"))
+    change(data)
+    return Manifest.model_validate(data)
+
+
+def rule(code: int, **do: Any) -> Manifest:
+    return said(lambda data: data["errors"]["table"].__setitem__(code, do))
+
+
+MISDECLARED: list[tuple[str, Manifest, str]] = [
+    ("dead tokens are retried", rule(40101, do="retry"), "a_token_that_dies_in_mid_run_is_fetched_once"),
+    ("limits are attempts", rule(42900, do="retry"), "throttling_slows_and_loses_nothing"),
+    ("gone is unknown", said(lambda data: data["errors"]["table"].pop(40400)), "a_removed_record_is_gone"),
+    ("no budget", said(lambda data: data.update(budgets=[])), "every_call_has_a_budget"),
+    ("wrong key", said(lambda data: data["streams"]["customer"].update(key="mobile")), "one_record_arrives"),
+    ("no Chinese", said(lambda data: data["summary"].update(zh="reads")), "manifest_names_the_folder_and_has_both_languages"),
+    ("other name", said(lambda data: data.update(name="other")), "manifest_names_the_folder_and_has_both_languages"),
+]
+
+
+@pytest.mark.parametrize(("manifest", "name"), [item[1:] for item in MISDECLARED], ids=[item[0] for item in MISDECLARED])
+def test_a_wrong_manifest_fails(manifest: Manifest, name: str) -> None:
+    with pytest.raises((AssertionError, errors.ConnectorError)):
+        named(variant(said=manifest), name).run()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+EDITS: list[tuple[str, str, str, str]] = [
+    ("README.md", "## Known limits", "## Remarks", "readme_tells_the_known_limits"),
+    ("connector.py", "from connectors import base\n", "from connectors import base, registry\n", "imports_point_one_way"),
+    ("connector.py", "import hmac", "import hub.models", "imports_point_one_way"),
+    ("simulator.py", "import secrets", "from connectors.http import at", "imports_point_one_way"),
+    ("simulator.py", "import secrets", "from .connector import DemoCrm", "imports_point_one_way"),
+    ("connector.py", 'BadSignature("push.stale"', 'BadSignature("demo_crm.too_old"', "every_error_has_its_words"),
+    ("mappings/customer.yaml", "modified_time, row_version", "modified_time", "mapping_covers_a_normal_record"),
+    ("mappings/customer.yaml", "company: company", "firm: company", "mapping_covers_a_normal_record"),
+    ("mappings/customer.yaml", "stream: customer", "stream: contact", "mapping_covers_a_normal_record"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "name"), EDITS, ids=[f"{e[0]}-{e[2][:30]}" for e in EDITS])
+def test_a_wrong_folder_fails(tmp_path: Path, file: str, old: str, new: str, name: str) -> None:
+    folder = tmp_path / "demo_crm"
+    shutil.copytree(FOLDER, folder)
+    edit(folder / file, old, new)
+    with pytest.raises(AssertionError):
+        named(variant(folder=folder), name).run()
