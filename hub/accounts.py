@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
+from sqlalchemy import select as sa_select
 from sqlmodel import col, delete, insert, select, update
 
 from connectors import registry
@@ -14,6 +15,7 @@ from connectors.base import Connector, Finding, secret_fields
 from connectors.errors import ConnectorError
 from hub.core import Hub
 from hub.models import Account, AccountStream
+from hub.models.base import table
 from hub.security import audit
 from hub.store.types import EPOCH
 from hub.sync.connect import connect_with
@@ -46,14 +48,14 @@ def by_id(hub: Hub, account_id: int) -> Account:
 
 def load(conn: Connection, account_id: int) -> Account:
     """The account of that id, in the caller's transaction."""
-    row = conn.execute(select(Account.__table__).where(col(Account.id) == account_id)).one()  # type: ignore[attr-defined]
+    row = conn.execute(sa_select(table(Account)).where(col(Account.id) == account_id)).one()
     return Account(**row._asdict())
 
 
 def all_accounts(hub: Hub) -> list[Account]:
     """All accounts, by key."""
     with hub.db.read() as conn:
-        rows = conn.execute(select(Account.__table__).order_by(col(Account.key)))  # type: ignore[attr-defined]
+        rows = conn.execute(sa_select(table(Account)).order_by(col(Account.key)))
         return [Account(**row._asdict()) for row in rows]
 
 

@@ -1,1 +1,1 @@
-
+"""Webhooks: one route for all platforms, durable before answered."""

@@ -1,0 +1,1 @@
+"""One customer: normalise, keys, resolve, golden record, ledger, explain, search. One path for all callers."""

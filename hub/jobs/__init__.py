@@ -1,0 +1,1 @@
+"""Jobs: what runs when and where. The database is the truth; an engine only rings a bell."""

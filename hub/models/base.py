@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, MetaData, Text
+from sqlalchemy import Column, LargeBinary, MetaData, Table, Text
 from sqlmodel import Field, SQLModel
 
 from hub.store.types import Instant, Minor, SealedJSON
@@ -52,3 +52,9 @@ def blob(*, primary_key: bool = False, nullable: bool = False) -> Any:
 def sealed(place: str, *, nullable: bool = False) -> Any:
     """JSON encrypted at rest."""
     return Field(default=None if nullable else ..., sa_column=Column(SealedJSON(place), nullable=nullable), repr=False)
+
+
+def table(model: type[Model]) -> Table:
+    """The table behind a model, for Core statements over whole rows."""
+    found: Table = model.__table__  # type: ignore[attr-defined]
+    return found

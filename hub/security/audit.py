@@ -8,9 +8,11 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, text
+from sqlalchemy import select as sa_select
 from sqlmodel import col, insert, select
 
 from hub.models import AuditEntry
+from hub.models.base import table
 from hub.security.keyring import current
 from hub.store.types import from_us, now_us, to_us
 
@@ -44,7 +46,7 @@ def record(conn: Connection, who: str, what: str, subject: str, **detail: Any) -
 def verify(conn: Connection) -> tuple[int, int | None]:
     """How many entries were checked, and the number of the first broken one (None = the chain holds)."""
     previous, expected = b"", 1
-    rows = conn.execution_options(yield_per=1000).execute(select(AuditEntry.__table__).order_by(col(AuditEntry.seq)))  # type: ignore[attr-defined]
+    rows = conn.execution_options(yield_per=1000).execute(sa_select(table(AuditEntry)).order_by(col(AuditEntry.seq)))
     for row in rows:
         entry = row._asdict()
         stored = bytes(entry.pop("hash"))

@@ -1,0 +1,71 @@
+"""The planner: one look at what is due, whoever rang or did not; and the interface that both runners have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlmodel import col, select
+
+from hub.core import Hub
+from hub.events import delivery
+from hub.models import Account, AccountStream, Event, SettlementItem
+from hub.sync import inbox
+
+SETTLE_EVERY = timedelta(minutes=1)
+HOUSEKEEP_EVERY = timedelta(hours=6)
+PRIORITY = {"inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "settle": 5, "housekeep": 0}
+"""People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
+
+
+class Runner(Protocol):
+    """What runs jobs. A ring that is lost, late or doubled changes nothing."""
+
+    def submit(self, job: str, key: str) -> bool:
+        """Ask for a job; False when the same one is already waiting."""
+
+    def run_forever(self) -> None:
+        """Plan and work until the process is asked to stop."""
+
+    def state(self) -> dict[str, object]:
+        """What the runner is doing, for the status page."""
+
+
+class Planner:
+    """Finds what is due. Keeps no state that matters: the last times of the periodic jobs only."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._last: dict[str, datetime] = {}
+
+    def due(self) -> Iterator[tuple[str, str]]:
+        """(job, key) of all that is due now."""
+        hub, now = self._hub, self._hub.now()
+        with hub.db.read() as conn:
+            streams = (
+                select(AccountStream.account_id, AccountStream.stream, AccountStream.task)
+                .join(Account, col(Account.id) == col(AccountStream.account_id))
+                .where(col(AccountStream.enabled).is_(True), col(AccountStream.next_run_at) <= now)
+                .where(col(AccountStream.lease_until) < now, Account.state == "active")
+                .order_by(col(AccountStream.next_run_at))
+            )
+            due = conn.execute(streams).all()
+            pending = conn.execute(select(Event.id).where(col(Event.pending).is_(True)).limit(1)).first()
+            open_day = conn.execute(select(SettlementItem.event_id).where(col(SettlementItem.delivery_id).is_(None)).limit(1))
+            unsettled = open_day.first()
+        yield from (("inbox", str(account)) for account in inbox.due_accounts(hub))
+        if pending:
+            yield "dispatch", "all"
+        yield from (("deliver", str(account)) for account in delivery.due_accounts(hub))
+        yield from (("pull", f"{account}:{stream}:{task}") for account, stream, task in due)
+        if unsettled and self._every("settle", SETTLE_EVERY, now):
+            yield "settle", "all"
+        if self._every("housekeep", HOUSEKEEP_EVERY, now):
+            yield "housekeep", "all"
+
+    def _every(self, job: str, span: timedelta, now: datetime) -> bool:
+        if job in self._last and now - self._last[job] < span:
+            return False
+        self._last[job] = now
+        return True

@@ -1,0 +1,77 @@
+"""The jobs: plain functions that claim a key, work for a slice, commit under their fence, and are due again.
+
+They import no engine. ``NAMES`` is what a runner may be asked to do; a key is text such as '3:order:pull'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlmodel import col, delete
+
+from connectors.errors import Stop
+from hub.core import Hub
+from hub.events import delivery, rules, settle
+from hub.models import Inbox as InboxRow
+from hub.models import PushCounter
+from hub.sync import inbox
+from hub.sync.pull import pull
+
+KEEP_PUSHES = timedelta(days=30)
+"""Longer than any platform's re-push ladder, so that a late repeat is still known."""
+
+
+def do_pull(hub: Hub, key: str) -> None:
+    """One slice of one stream."""
+    account, stream, task = key.split(":")
+    pull(hub, int(account), stream, task=task)
+
+
+def do_inbox(hub: Hub, key: str) -> None:
+    """All waiting pushes of one account."""
+    while inbox.process(hub, int(key)) and not hub.stopping():
+        pass
+
+
+def do_dispatch(hub: Hub, key: str) -> None:
+    """Events to deliveries."""
+    while rules.dispatch(hub) and not hub.stopping():
+        pass
+
+
+def do_settle(hub: Hub, key: str) -> None:
+    """Close the days that have ended."""
+    settle.close_days(hub)
+
+
+def do_deliver(hub: Hub, key: str) -> None:
+    """The due deliveries of one destination account."""
+    delivery.deliver(hub, int(key), seconds=hub.settings.slice_seconds)
+
+
+def do_housekeep(hub: Hub, key: str) -> None:
+    """Drop what is no longer needed: pushes done long ago, counters of last season."""
+    now = hub.now()
+    with hub.db.write() as conn:
+        old = delete(InboxRow).where(col(InboxRow.state) == "done", col(InboxRow.received_at) < now - KEEP_PUSHES)
+        conn.execute(old)
+        conn.execute(delete(PushCounter).where(col(PushCounter.last_at) < now - timedelta(days=90)))
+
+
+NAMES: dict[str, Callable[[Hub, str], None]] = {
+    "pull": do_pull,
+    "inbox": do_inbox,
+    "dispatch": do_dispatch,
+    "settle": do_settle,
+    "deliver": do_deliver,
+    "housekeep": do_housekeep,
+}
+
+
+def run(hub: Hub, job: str, key: str) -> None:
+    """Run a job by name; a request to stop is no error."""
+    try:
+        NAMES[job](hub, key)
+    except Stop:
+        return

@@ -1,0 +1,241 @@
+"""Landing: raw records into the store, as received, and through mapping and identity to the canonical tables.
+
+Everything here runs in the caller's transaction. A record that has not changed changes nothing; an older version never
+overwrites a newer one; one bad record goes to quarantine and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import Connection
+
+from connectors import registry
+from connectors.base import Record, record_key
+from connectors.errors import ConnectorError, MappingError
+from connectors.manifest import Stream
+from hub.core import Hub
+from hub.events.mint import EventRow, insert_events
+from hub.events.rules import wanted_kinds
+from hub.identity.resolve import Incoming, Resolver
+from hub.identity.sources import Ranks
+from hub.models import Account
+from hub.store.bulk import Row, Upsert, delete_in, select_in
+from hub.store.types import to_us
+from hub.sync.connect import public_settings
+from hub.sync.project import Landing, Projector
+from hub.sync.raw import dump
+from hub.sync.withdraw import withdraw
+from mappings.compile import CompiledMapping, Mapped, load_mapping
+
+_upsert_record = Upsert(
+    "source_record",
+    ("ref", "account_id", "stream", "source_id", "body", "hash", "version", "is_open", "deleted", "run_id", "changed_at"),
+    ("ref",),
+    update=("body", "hash", "version", "is_open", "deleted", "run_id", "changed_at"),
+    not_older="version",
+)
+_upsert_quarantine = Upsert(
+    "quarantined",
+    ("ref", "account_id", "stream", "source_id", "body", "error", "state", "attempts", "run_id", "first_at", "last_at"),
+    ("ref",),
+    update=("body", "error", "state", "attempts", "run_id", "last_at"),
+)
+
+
+@dataclass
+class Counts:
+    """What landing a batch did. problems: source id -> error of the records that went to quarantine."""
+
+    fetched: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    older: int = 0
+    quarantined: int = 0
+    events: int = 0
+    created: int = 0
+    merged: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    problems: dict[str, ConnectorError] = field(default_factory=dict)
+
+    def add(self, other: Counts) -> None:
+        """Sum up."""
+        for name in ("fetched", "changed", "unchanged", "older", "quarantined", "events", "created", "merged"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.unknown.update(other.unknown)
+        self.problems.update(other.problems)
+
+
+class Lander:
+    """Lands the records of one stream of one account."""
+
+    def __init__(self, hub: Hub, account: Account, stream: str, *, mapping: CompiledMapping | None = None) -> None:
+        entry = registry.get(account.platform)
+        self.hub, self.account, self.stream = hub, account, stream
+        self.spec: Stream = entry.manifest.streams[stream]
+        self.mapping = mapping or load_mapping(
+            entry.mappings / f"{stream}.yaml", zone=self.spec.cursor.zone, context=public_settings(account)
+        )
+        self._account_id = account.id or 0
+        wanted = wanted_kinds(hub.settings)
+        self._resolver = Resolver(hub.ring, Ranks(hub), wanted)
+        self._projector = Projector(hub.ring, wanted)
+        self._zone = ZoneInfo(self.spec.cursor.zone or "UTC")
+
+    def source_id(self, record: Record) -> str:
+        """The record's key, or '' when it has none (such a record is in quarantine)."""
+        try:
+            return record_key(record, self.spec.key)
+        except KeyError:
+            return ""
+
+    # -- one batch
+
+    def land(self, conn: Connection, records: Iterable[Record], run_id: int | None = None) -> Counts:
+        """Land a batch. Raises nothing for a bad record; the counts say what happened."""
+        counts, now = Counts(), self.hub.now_us()
+        keyed = self._keyed(records, counts, run_id, now, conn)
+        fresh = self._fresh(conn, keyed, counts)
+        landings, rows, bad, open_again = self._map(fresh, counts, run_id, now)
+        _upsert_record(conn, rows)
+        self._quarantine(conn, bad, now, run_id)
+        if open_again:
+            delete_in(conn, "quarantined", "ref", self._held(conn, open_again))
+        counts.changed += len(landings)
+        events = self._derive(conn, landings, now, counts)
+        counts.events += insert_events(conn, events)
+        return counts
+
+    def _keyed(
+        self, records: Iterable[Record], counts: Counts, run_id: int | None, now: int, conn: Connection
+    ) -> dict[str, tuple[str, Record, int, bytes]]:
+        keyed: dict[str, tuple[str, Record, int, bytes]] = {}
+        lost = []
+        for record in records:
+            counts.fetched += 1
+            body = dump(record)
+            try:
+                source_id, version = record_key(record, self.spec.key), self._version(record)
+            except (KeyError, ValueError) as error:
+                problem = MappingError("mapping.required", field="key", path=str(error).strip("'"))
+                source_id = "?" + blake2b(body, digest_size=8).hexdigest()
+                lost.append((f"{self._account_id}|{self.stream}|{source_id}", source_id, body, problem))
+                continue
+            ref = f"{self._account_id}|{self.stream}|{source_id}"
+            if ref not in keyed or keyed[ref][2] <= version:
+                keyed[ref] = (source_id, record, version, body)
+        if lost:
+            self._count_bad(lost, counts)
+            self._quarantine(conn, lost, now, run_id)
+        return keyed
+
+    def _version(self, record: Record) -> int:
+        if self.spec.version is None:
+            return 0
+        value: Any = record
+        for step in self.spec.version.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value in (None, ""):
+            return 0
+        if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+            return int(value)
+        moment = datetime.fromisoformat(str(value))
+        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=self._zone).astimezone(UTC))
+
+    def _fresh(
+        self, conn: Connection, keyed: dict[str, tuple[str, Record, int, bytes]], counts: Counts
+    ) -> list[tuple[str, str, Record, int, bytes, bytes, bool]]:
+        stored = {row[0]: row for row in select_in(conn, "source_record", ("ref", "hash", "version", "deleted"), "ref", keyed)}
+        fresh = []
+        for ref, (source_id, record, version, body) in keyed.items():
+            digest = blake2b(body, digest_size=16).digest()
+            old = stored.get(ref)
+            if old is not None and bytes(old[1]) == digest and not old[3]:
+                counts.unchanged += 1
+            elif old is not None and old[2] > version:
+                counts.older += 1
+            else:
+                fresh.append((ref, source_id, record, version, body, digest, old is not None))
+        return fresh
+
+    def _map(
+        self, fresh: Sequence[tuple[str, str, Record, int, bytes, bytes, bool]], counts: Counts, run_id: int | None, now: int
+    ) -> tuple[list[Landing], list[Row], list[tuple[str, str, bytes, ConnectorError]], list[str]]:
+        landings, rows, bad, good = [], [], [], []
+        for ref, source_id, record, version, body, digest, known in fresh:
+            try:
+                mapped = self.mapping.apply(record)
+            except ConnectorError as error:
+                bad.append((ref, source_id, body, error))
+                continue
+            self._note(mapped, counts)
+            sealed = self.hub.ring.pack(body, ref)
+            rows.append(
+                (ref, self._account_id, self.stream, source_id, sealed, digest, version, mapped.is_open, False, run_id, now)
+            )
+            landings.append(Landing(ref, self._account_id, digest, version, known, mapped.records))
+            good.append(ref)
+        self._count_bad(bad, counts)
+        return landings, rows, bad, good
+
+    @staticmethod
+    def _count_bad(bad: Sequence[tuple[str, str, bytes, ConnectorError]], counts: Counts) -> None:
+        counts.quarantined += len(bad)
+        counts.problems.update({source_id: error for _, source_id, _, error in bad})
+
+    @staticmethod
+    def _note(mapped: Mapped, counts: Counts) -> None:
+        if mapped.unknown_fields:
+            counts.unknown.update(mapped.unknown_fields)
+        if mapped.unknown_values:
+            counts.unknown.update(mapped.unknown_values)
+
+    def _derive(self, conn: Connection, landings: list[Landing], now: int, counts: Counts) -> list[EventRow]:
+        incoming, tags = [], {}
+        for landing, record in ((la, r) for la in landings for r in la.records if r["kind"] == "customer"):
+            ref = f"{self._account_id}|{record['id']}"
+            incoming.append(Incoming(ref, self._account_id, landing.source_ref, landing.version, record))
+            if "tags" in record["fields"]:
+                tags[ref] = (record["fields"]["tags"], landing)
+        resolved = self._resolver.resolve(conn, incoming, now)
+        counts.created, counts.merged = resolved.created, resolved.merged
+        events = resolved.events + self._projector.project(conn, landings, now)
+        changed = {ref: tags[ref] for ref in tags if ref in resolved.changed}
+        return events + (self._projector.tags(conn, changed, resolved.changed, now) if changed else [])
+
+    # -- quarantine and deletion
+
+    def _held(self, conn: Connection, refs: list[str]) -> list[str]:
+        return [row[0] for row in select_in(conn, "quarantined", ("ref",), "ref", refs)]
+
+    def _quarantine(
+        self, conn: Connection, bad: Sequence[tuple[str, str, bytes, ConnectorError]], now: int, run_id: int | None
+    ) -> None:
+        if not bad:
+            return
+        attempts: dict[str, int] = dict(select_in(conn, "quarantined", ("ref", "attempts"), "ref", [item[0] for item in bad]))
+        _upsert_quarantine(
+            conn,
+            [
+                (
+                    ref, self._account_id, self.stream, source_id, self.hub.ring.pack(body, ref),
+                    orjson.dumps(error.as_dict()).decode(), "open", attempts.get(ref, 0) + 1, run_id, now, now,
+                )
+                for ref, source_id, body, error in bad
+            ],
+        )  # fmt: skip
+
+    def gone(self, conn: Connection, source_ids: Iterable[str]) -> int:
+        """Mark records as deleted at the source, and what was derived from them; how many were not marked before."""
+        refs = [f"{self._account_id}|{self.stream}|{source_id}" for source_id in source_ids]
+        alive = [row[0] for row in select_in(conn, "source_record", ("ref", "deleted"), "ref", refs) if not row[1]]
+        if alive:
+            insert_events(conn, withdraw(conn, self._resolver, self._projector, alive, self.hub.now_us()))
+        return len(alive)

@@ -1,0 +1,213 @@
+"""Canonical records to canonical tables: orders, refunds, deals, staff, tags, and the events of their changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from hub.events.mint import EventRow, mint
+from hub.security.keyring import KeyRing
+from hub.store.bulk import Row, Upsert, delete_in, select_in
+from hub.store.types import to_us
+from mappings.canonical import FIELDS, LINE_FIELDS
+
+_TABLES = {"order": "orders", "refund": "refund", "deal": "deal"}
+_LINES = {"order": ("order_line", "order_ref"), "deal": ("deal_line", "deal_ref")}
+_REFS = {"order": {"customer": "profile_ref"}, "refund": {"order": "order_ref"}, "deal": {"customer": "profile_ref"}}
+
+_STAFF = ("ref", "account_id", "source_ref", "state", "data", "deleted")
+_TAG = ("ref", "account_id", "source_ref", "name", "group", "deleted")
+_ASSIGNMENT = ("profile_ref", "tag_ref", "name", "group", "by", "since")
+_upsert_staff = Upsert("staff", _STAFF, ("ref",), update=_STAFF[2:])
+_upsert_tag = Upsert("tag", _TAG, ("ref",), update=_TAG[2:])
+_insert_assignment = Upsert("tag_assignment", _ASSIGNMENT, _ASSIGNMENT[:2])
+
+
+@dataclass
+class Landing:
+    """One raw record that was mapped: what the projection needs to know of it."""
+
+    source_ref: str
+    account_id: int
+    hash: bytes
+    version: int
+    known: bool
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+
+@cache
+def _columns(kind: str) -> tuple[str, ...]:
+    renamed = [_REFS[kind].get(name, name) for name in FIELDS[kind]]
+    return ("ref", "account_id", "source_ref", *renamed, "deleted")
+
+
+@cache
+def _upsert(kind: str) -> Upsert:
+    columns = _columns(kind)
+    return Upsert(_TABLES[kind], columns, ("ref",), update=[name for name in columns if name not in ("ref", "account_id")])
+
+
+@cache
+def _insert_lines(kind: str) -> Upsert:
+    table, parent = _LINES[kind]
+    columns = (parent, *LINE_FIELDS[kind])
+    return Upsert(table, columns, (parent, "key"), update=[name for name in columns if name not in (parent, "key")])
+
+
+def primitive(value: Any) -> Any:
+    """A canonical value as the driver stores it."""
+    if type(value) is datetime:
+        return to_us(value)
+    return value
+
+
+def _row(kind: str, ref: str, landing: Landing, fields: dict[str, Any]) -> Row:
+    values = []
+    for name in FIELDS[kind]:
+        value = fields.get(name)
+        if value is not None and name in _REFS[kind]:
+            value = f"{landing.account_id}|{value}"
+        elif value is None:
+            value = {"currency": "CNY", "state": "unknown", "number": ""}.get(name)
+        values.append(primitive(value))
+    return (ref, landing.account_id, landing.source_ref, *values, False)
+
+
+@dataclass
+class Projector:
+    """Writes the canonical rows of a batch. wanted: event kinds that some rule wants."""
+
+    ring: KeyRing
+    wanted: frozenset[str] = frozenset()
+
+    def project(self, conn: Connection, landings: Iterable[Landing], now: int) -> list[EventRow]:
+        """Upsert rows and lines of orders, refunds, deals, staff and tags; the events that follow."""
+        events: list[EventRow] = []
+        by_kind: dict[str, list[tuple[str, Landing, dict[str, Any]]]] = {}
+        for landing in landings:
+            for record in landing.records:
+                ref = f"{landing.account_id}|{record['id']}"
+                by_kind.setdefault(record["kind"], []).append((ref, landing, record))
+        for kind in ("staff", "tag", "order", "refund", "deal"):
+            if items := by_kind.get(kind):
+                self._write(conn, kind, items)
+                if kind in _TABLES:
+                    events += self._events(kind, items, now)
+        return events
+
+    def _write(self, conn: Connection, kind: str, items: list[tuple[str, Landing, dict[str, Any]]]) -> None:
+        if kind == "staff":
+            _upsert_staff(conn, (self._staff_row(*item) for item in items))
+        elif kind == "tag":
+            _upsert_tag(conn, (_tag_row(*item) for item in items))
+        else:
+            _upsert(kind)(conn, [_row(kind, ref, landing, record["fields"]) for ref, landing, record in items])
+            if kind in _LINES:
+                self._write_lines(conn, kind, items)
+
+    @staticmethod
+    def _write_lines(conn: Connection, kind: str, items: list[tuple[str, Landing, dict[str, Any]]]) -> None:
+        table, parent = _LINES[kind]
+        delete_in(conn, table, parent, [ref for ref, landing, _ in items if landing.known])
+        names = tuple(LINE_FIELDS[kind])
+        _insert_lines(kind)(
+            conn,
+            [
+                (ref, *(line.get(name, str(i) if name == "key" else None) for name in names))
+                for ref, _, record in items
+                for i, line in enumerate(record.get("lines", ()))
+            ],
+        )
+
+    def _staff_row(self, ref: str, landing: Landing, record: dict[str, Any]) -> Row:
+        fields = dict(record["fields"])
+        state = fields.pop("state", "unknown")
+        return (ref, landing.account_id, landing.source_ref, state, self.ring.seal(orjson.dumps(fields), b"staff.data"), False)
+
+    def _events(self, kind: str, items: list[tuple[str, Landing, dict[str, Any]]], now: int) -> list[EventRow]:
+        found = []
+        for ref, landing, record in items:
+            for name, at, data in _HAPPENED[kind](record["fields"]):
+                moment = to_us(at) if isinstance(at, datetime) else now
+                found.append(mint(name, landing.account_id, ref, moment, now, data, pending=name in self.wanted))
+        return found
+
+    def tags(
+        self, conn: Connection, profiles: dict[str, tuple[list[dict[str, str]], Landing]], new: dict[str, bool], now: int
+    ) -> list[EventRow]:
+        """Bring the tags of changed profiles (ref -> (tags, landing)) to what the source says; the events of the changes."""
+        stored: dict[str, set[str]] = {ref: set() for ref in profiles}
+        known = [ref for ref in profiles if not new[ref]]
+        for ref, tag in select_in(conn, "tag_assignment", ("profile_ref", "tag_ref"), "profile_ref", known):
+            stored[ref].add(tag)
+        rows, events, gone = [], [], []
+        for ref, (tags, landing) in profiles.items():
+            wanted = {f"{landing.account_id}|{tag['key']}": tag for tag in tags}
+            for tag_ref in wanted.keys() - stored[ref]:
+                tag = wanted[tag_ref]
+                rows.append((ref, tag_ref, tag.get("name"), tag.get("group"), tag.get("by"), now))
+                events.append(self._tag_event("tag.added", ref, tag_ref, landing, now, tag.get("by")))
+            for tag_ref in stored[ref] - wanted.keys():
+                gone.append((ref, tag_ref))
+                events.append(self._tag_event("tag.removed", ref, tag_ref, landing, now, None))
+        _insert_assignment(conn, rows)
+        for ref, tag_ref in gone:
+            conn.exec_driver_sql(_delete_assignment(conn.dialect.name), (ref, tag_ref))
+        return events
+
+    def _tag_event(self, kind: str, ref: str, tag_ref: str, landing: Landing, now: int, by: str | None) -> EventRow:
+        data = {"tag": tag_ref, "by": by} if by else {"tag": tag_ref}
+        fact = f"{tag_ref}|{landing.hash.hex()}"
+        return mint(kind, landing.account_id, ref, now, now, data, fact=fact, pending=kind in self.wanted)
+
+
+def _delete_assignment(dialect: str) -> str:
+    mark = "?" if dialect == "sqlite" else "%s"
+    return f"DELETE FROM tag_assignment WHERE profile_ref = {mark} AND tag_ref = {mark}"  # noqa: S608 - constants only
+
+
+def _tag_row(ref: str, landing: Landing, record: dict[str, Any]) -> Row:
+    fields = record["fields"]
+    return (ref, landing.account_id, landing.source_ref, fields.get("name"), fields.get("group"), bool(fields.get("deleted")))
+
+
+Happened = Iterable[tuple[str, datetime | date | None, dict[str, Any]]]
+
+
+def _order_events(fields: dict[str, Any]) -> Happened:
+    number = {"number": fields.get("number", "")}
+    yield "order.created", fields.get("created_at"), number
+    if fields.get("paid_at") is not None and fields.get("paid") is not None:
+        amount = {"amount": fields["paid"], "currency": fields.get("currency", "CNY")}
+        yield "order.paid", fields["paid_at"], amount | number
+    if fields.get("state") == "completed":
+        yield "order.completed", fields.get("closed_at"), number
+    if fields.get("state") == "cancelled":
+        yield "order.cancelled", fields.get("closed_at"), number
+
+
+def _refund_events(fields: dict[str, Any]) -> Happened:
+    if fields.get("state") == "succeeded" and fields.get("amount") is not None:
+        data = {"amount": fields["amount"], "currency": fields.get("currency", "CNY"), "number": fields.get("number", "")}
+        yield "refund.succeeded", fields.get("succeeded_at") or fields.get("changed_at"), data | {"order": fields.get("order")}
+
+
+def _deal_events(fields: dict[str, Any]) -> Happened:
+    data = {"amount": fields.get("amount"), "currency": fields.get("currency", "CNY"), "number": fields.get("number", "")}
+    if fields.get("state") == "signed":
+        yield "deal.signed", fields.get("effective_at") or fields.get("changed_at"), data
+    if fields.get("state") == "reversed":
+        yield "deal.reversed", fields.get("changed_at"), data
+
+
+_HAPPENED: dict[str, Callable[[dict[str, Any]], Happened]] = {
+    "order": _order_events,
+    "refund": _refund_events,
+    "deal": _deal_events,
+}

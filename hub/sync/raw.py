@@ -1,0 +1,29 @@
+"""Raw bodies: the JSON of a landed record, and back, without losing a digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+
+def dump(record: Mapping[str, Any]) -> bytes:
+    """A raw record as canonical JSON bytes (sorted keys; decimals keep their digits)."""
+    return orjson.dumps(record, default=_exact, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"a raw record cannot hold {type(value).__name__}")
+
+
+def parse(body: bytes) -> Any:
+    """A stored body as the connector had given it."""
+    return json.loads(body, parse_float=Decimal, strict=False)
