@@ -10,7 +10,7 @@ from datetime import date
 from connectors.base import Document, DocumentLine, Money, Party, Receipt, Request, Sink
 from connectors.contract.bench import Bench, evenly
 from connectors.contract.scenario import scenario, skip
-from connectors.errors import InDoubt, Rejected
+from connectors.errors import ConnectorError, InDoubt, ReauthNeeded, Rejected, Throttled
 
 MOST_WRITES = 6
 
@@ -98,6 +98,66 @@ def finish_may_be_repeated(bench: Bench, kind: str) -> None:
         receipt = sink.finish(document, receipt)
         agrees(receipt, document)
     assert held(bench, document) == 1
+
+
+@scenario(each="document", role="sink")
+def find_never_guesses(bench: Bench, kind: str) -> None:
+    """Absent is what the platform says, never what is left when it says nothing: an error on any call of find is raised."""
+    document = sample_document(bench, kind)
+    bench.sink().send(document)
+    faults = bench.sim.faults
+    silent: list[Callable[[], None]] = [
+        lambda: faults.error.update({"": [502] * 200}),
+        lambda: faults.error.update({"": [200] * 200}),
+        lambda: faults.cut_after.update({"": 200}),
+        lambda: faults.throttle.update({"": 200}),
+    ]
+    for put in silent:
+        faults.clear()
+        sink = bench.sink()
+        assert sink.find(document) is not None
+        put()
+        try:
+            found = sink.find(document)
+        except ConnectorError:
+            continue
+        raise AssertionError(f"the platform did not answer, and find said {found!r}")
+
+
+@scenario(each="document", role="sink")
+def a_throttled_write_ends_as_one_document(bench: Bench, kind: str) -> None:
+    """A limit answer to each writing call: waited out or handed back, and one document in the end."""
+    document, sink = sample_document(bench, kind), bench.sink()
+    met: set[str] = set()
+
+    def limit(_: int, request: Request) -> None:
+        if request.write and request.path not in met:
+            met.add(request.path)
+            bench.sim.faults.throttle.update({"": 1})
+
+    bench.arm = limit
+    with contextlib.suppress(Throttled, InDoubt):
+        sink.send(document)
+    agrees(settle(bench, kind, document), document)
+    assert held(bench, document) == 1, f"the ledger holds it {held(bench, document)} times"
+
+
+@scenario(each="document", role="sink")
+def a_token_that_dies_before_a_write_costs_nothing(bench: Bench, kind: str) -> None:
+    """All tokens die between find and send: a new one is fetched and the document written once, or a person is asked."""
+    if not bench.has_tokens and not hasattr(type(bench.sim), "kill_tokens"):
+        skip("this platform has no tokens")
+    document, sink = sample_document(bench, kind), bench.sink()
+    assert sink.find(document) is None
+    before = len(bench.tokens)
+    bench.steer("kill_tokens")
+    try:
+        agrees(sink.send(document), document)
+    except ReauthNeeded:
+        assert held(bench, document) == 0, "written, and yet a person is asked to connect again"
+        return
+    assert held(bench, document) == 1
+    assert len(bench.tokens) - before <= 1, f"{len(bench.tokens) - before} tokens fetched after the death"
 
 
 def writes_of_a_send(bench: Bench, kind: str) -> int:

@@ -16,10 +16,25 @@ import structlog
 
 import connectors
 from connectors import errors
-from connectors._template.connector import DemoCrm
+from connectors._template.connector import DemoCrm, DemoCrmConfig
 from connectors._template.simulator import DemoCrmSimulator
-from connectors.base import Document, Finding, Money, Opened, Page, PlatformEvent, RawRequest, Receipt, Reply, Request, Window
+from connectors.base import (
+    Document,
+    Finding,
+    Money,
+    Opened,
+    Page,
+    PlatformEvent,
+    RawRequest,
+    Receipt,
+    Reply,
+    Request,
+    Verdict,
+    Window,
+    setting,
+)
 from connectors.contract import Scenario, contract_tests
+from connectors.contract.scenario import RULES
 from connectors.manifest import Manifest, load_manifest
 from connectors.registry import Entry
 
@@ -108,6 +123,36 @@ class ForgetsWhereItStood(DemoCrm):
 class ResumesFromTheStart(DemoCrm):
     def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
         return super().pages(stream, window, None)
+
+
+class ChokesOnNothing(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        for page in super().pages(stream, window, resume):
+            self.newest = page.records[-1]["modified_time"]
+            yield page
+
+
+class ReadsOnceForEver(DemoCrm):
+    def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
+        self.read = getattr(self, "read", None) or list(super().pages(stream, window, resume))
+        yield from self.read
+
+
+class StopsAt5xx(DemoCrm):
+    def interpret(self, request: Request, response: Any) -> Any:
+        return Verdict("stop_and_alert") if response.status >= 500 else super().interpret(request, response)
+
+
+class TriesOnce(DemoCrm):
+    def __init__(self, config: Any, runtime: Any) -> None:
+        super().__init__(config, dataclasses.replace(runtime, attempts=1))
+
+
+class TakesHtmlForEmpty(DemoCrm):
+    def interpret(self, request: Request, response: Any) -> Any:
+        verdict = super().interpret(request, response)
+        empty = {"data": {"items": [], "next": ""}}
+        return Verdict("ok", body=empty) if verdict.code == "not json" and request.auth else verdict
 
 
 class NeverSaysLast(DemoCrm):
@@ -206,6 +251,14 @@ class FindsAnything(DemoCrm):
         return super().find(document) or Receipt(document.number, "R1", "confirmed", True, Money(1), "C")
 
 
+class GuessesAbsent(DemoCrm):
+    def find(self, document: Document) -> Receipt | None:
+        try:
+            return super().find(document)
+        except errors.Retryable:
+            return None
+
+
 class FindsNothing(DemoCrm):
     def find(self, document: Document) -> Receipt | None:
         return None
@@ -294,6 +347,16 @@ class TellsItsToken(DemoCrm):
             raise errors.Unavailable(token=self.last) from None
 
 
+class ShowsItsSecret(DemoCrm):
+    class Config(DemoCrmConfig):
+        app_secret: str = setting("应用密钥", "App secret")
+
+
+class NeverContent(DemoCrm):
+    def check(self) -> list[Finding]:
+        return [*super().check(), Finding("请确认", "please confirm", False)]
+
+
 class ContentWithAnything(DemoCrm):
     def check(self) -> list[Finding]:
         return [Finding("好", "fine", True)]
@@ -316,6 +379,14 @@ BROKEN: list[tuple[type[Any], str]] = [
     (ForgetsWhereItStood, "a_killed_walk_goes_on_where_it_stood"),
     (ResumesFromTheStart, "a_killed_walk_goes_on_where_it_stood"),
     (NeverSaysLast, "one_record_arrives"),
+    (ChokesOnNothing, "no_records_is_no_error"),
+    (ReadsOnceForEver, "the_next_run_brings_what_is_new"),
+    (StopsAt5xx, "a_5xx_on_each_call_is_repeated"),
+    (TriesOnce, "a_connection_cut_before_each_answer_is_repeated"),
+    (TriesOnce, "a_connection_cut_after_each_call_is_repeated"),
+    (ShowsItsSecret, "settings_have_labels_and_secrets_are_marked"),
+    (NeverContent, "check_is_content_with_a_healthy_account"),
+    (TakesHtmlForEmpty, "a_page_of_html_instead_of_an_answer_is_repeated"),
     (SwallowsOutages, "a_platform_that_stays_down_is_unavailable"),
     (DropsBadRows, "a_malformed_record_harms_no_other"),
     (HidesUnknownFields, "an_unknown_field_is_counted_by_name"),
@@ -330,6 +401,7 @@ BROKEN: list[tuple[type[Any], str]] = [
     (ForgetsToConfirm, "a_document_is_absent_then_sent_then_found"),
     (ConfirmsAgain, "finish_may_be_repeated"),
     (FindsAnything, "a_document_is_absent_then_sent_then_found"),
+    (GuessesAbsent, "find_never_guesses"),
     (FindsNothing, "a_write_cut_after_it_happened_ends_as_one_document"),
     (OpensAnything, "a_forged_push_is_refused"),
     (SignsOnlyTheHead, "a_tampered_push_is_refused"),
@@ -348,7 +420,7 @@ BROKEN: list[tuple[type[Any], str]] = [
 def test_a_broken_connector_fails(kind: type[Any], name: str) -> None:
     with pytest.raises(Exception) as caught:
         named(variant(kind), name).run()
-    assert isinstance(caught.value, AssertionError | errors.ConnectorError | KeyError), caught.value
+    assert isinstance(caught.value, AssertionError | errors.ConnectorError | KeyError | IndexError), caught.value
 
 
 def test_a_platform_that_allows_twins_shows_a_blind_second_send() -> None:
@@ -374,6 +446,8 @@ def rule(code: int, **do: Any) -> Manifest:
 MISDECLARED: list[tuple[str, Manifest, str]] = [
     ("dead tokens are retried", rule(40101, do="retry"), "a_token_that_dies_in_mid_run_is_fetched_once"),
     ("limits are attempts", rule(42900, do="retry"), "throttling_slows_and_loses_nothing"),
+    ("dead tokens stop a write", rule(40101, do="config_error"), "a_token_that_dies_before_a_write_costs_nothing"),
+    ("limits refuse a write", rule(42900, do="rejected"), "a_throttled_write_ends_as_one_document"),
     ("gone is unknown", said(lambda data: data["errors"]["table"].pop(40400)), "a_removed_record_is_gone"),
     ("no budget", said(lambda data: data.update(budgets=[])), "every_call_has_a_budget"),
     ("wrong key", said(lambda data: data["streams"]["customer"].update(key="mobile")), "one_record_arrives"),
@@ -414,3 +488,9 @@ def test_a_wrong_folder_fails(tmp_path: Path, file: str, old: str, new: str, nam
     edit(folder / file, old, new)
     with pytest.raises(AssertionError):
         named(variant(folder=folder), name).run()
+
+
+def test_every_scenario_has_a_connector_that_fails_it() -> None:
+    bitten = {name for _, name in BROKEN} | {item[2] for item in MISDECLARED} | {item[3] for item in EDITS}
+    bitten.add("a_document_sent_twice_is_there_once")
+    assert {rule.check.__name__ for rule in RULES} == bitten
