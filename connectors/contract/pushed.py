@@ -127,7 +127,7 @@ def a_forged_push_is_refused(bench: Bench) -> None:
     for name, key in pushable(bench):
         with Receiver(bench.listener()) as receiver:
             status = bench.sim.push(receiver.url, name, key, forged=True)
-        assert [type(error) for error in receiver.errors] == [BadSignature], f"{name}: {receiver.errors!r}"
+        assert [type(error) for error in receiver.errors] == [BadSignature], f"{name}: forged, got {receiver.errors!r}"
         assert status in (401, 403), f"{name}: a forged push was answered {status}"
         assert not receiver.events, f"{name}: a forged push gave events"
 
@@ -191,6 +191,8 @@ def is_refused(bench: Bench, raw: RawRequest, genuine: Opened) -> bool:
         opened = bench.listener().open(raw)
     except (BadSignature, BadPush):
         return True
+    except Exception as error:
+        raise AssertionError(f"a tampered push: {type(error).__name__} instead of BadSignature") from error
     assert opened.plaintext == genuine.plaintext and opened.payload == genuine.payload, "a tampered push was opened"
     return False
 
@@ -219,8 +221,8 @@ def each_outcome_has_its_answer(bench: Bench) -> None:
     """Stored is success, a bad signature 401 or 403, busy a failure so that the platform comes again."""
     connector = bench.listener()
     replies = {outcome: connector.reply(outcome) for outcome in get_args(Outcome)}
-    assert replies["stored"].status == 200
-    assert replies["bad_signature"].status in (401, 403)
+    assert replies["stored"].status == 200, "stored is answered 200"
+    assert replies["bad_signature"].status in (401, 403), "a bad signature is answered 401 or 403"
     assert replies["busy"] != replies["stored"], "busy must not look like success, or the push is lost"
     assert replies["bad_push"] != replies["stored"], "an unusable push must not look like success"
     for reply in replies.values():

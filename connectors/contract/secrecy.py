@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from typing import Any
 
+import structlog
 from structlog.testing import capture_logs
 
 from connectors.contract.bench import Bench
@@ -22,6 +26,20 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name != "werkzeug":  # the simulator's own access log
             self.lines.append(self.format(record))
+
+
+@contextmanager
+def everything_logged() -> Iterator[tuple[list[Any], list[str]]]:
+    """What is logged meanwhile: by structlog at every level, and by the standard library from INFO."""
+    handler, root, before = _Lines(), logging.getLogger(), structlog.get_config()
+    root.addHandler(handler)
+    structlog.configure(wrapper_class=structlog.BoundLogger)
+    try:
+        with capture_logs() as logged:
+            yield logged, handler.lines
+    finally:
+        structlog.configure(**before)
+        root.removeHandler(handler)
 
 
 def tried(bench: Bench) -> list[str]:
@@ -54,16 +72,11 @@ def tried(bench: Bench) -> list[str]:
 @scenario()
 def secrets_are_never_seen(bench: Bench) -> None:
     """Reading, writing, receiving and failing leave no secret and no token in logs, errors or results."""
-    handler, root = _Lines(), logging.getLogger()
-    root.addHandler(handler)
-    try:
-        with capture_logs() as logged:
-            said = tried(bench)
-            if "events" in bench.manifest.roles:
-                said += forged(bench)
-    finally:
-        root.removeHandler(handler)
-    text = "\n".join([*map(str, logged), *handler.lines, *said])
+    with everything_logged() as (logged, lines):
+        said = tried(bench)
+        if "events" in bench.manifest.roles:
+            said += forged(bench)
+    text = "\n".join([*map(str, logged), *lines, *said])
     shown = [f"{value[:2]}… ({len(value)} characters)" for value in bench.secrets() if value in text]
     assert not shown, f"secrets or tokens were shown: {shown}"
 

@@ -284,7 +284,7 @@ class OpensAnything(DemoCrm):
         import json
 
         payload = json.loads(request.body)
-        return Opened(request.body, payload, payload["event_id"])
+        return Opened(request.body, payload, dedup_key=payload["event_id"])
 
 
 class SignsOnlyTheHead(DemoCrm):
@@ -293,7 +293,10 @@ class SignsOnlyTheHead(DemoCrm):
     def open(self, request: RawRequest) -> Opened:
         if not request.header("X-Demo-Signature"):
             raise errors.BadSignature
-        return OpensAnything.open(self, request)  # type: ignore[arg-type]
+        try:
+            return OpensAnything.open(self, request)  # type: ignore[arg-type]
+        except ValueError:
+            raise errors.BadPush(field="body") from None
 
 
 class MakesUpKeys(DemoCrm):
