@@ -42,7 +42,10 @@ class Rule(BaseModel):
 
 
 class Settings(BaseSettings):
-    """All settings of the hub. Paths are relative to the working directory."""
+    """All settings of the hub. Paths are relative to the working directory.
+
+    clock_offset: seconds added to the clock, to rehearse with old data against a seeded sandbox; 0 in real life.
+    """
 
     model_config = SettingsConfigDict(env_prefix="HUB_", extra="forbid", frozen=True)
     data_dir: Path = Path("var")
@@ -59,6 +62,7 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(default=90, ge=2)
     slice_seconds: int = Field(default=30, ge=1)
     settle_seconds: float | None = Field(default=None, ge=0)
+    clock_offset: float = 0.0
     source_order: list[str] = Field(default_factory=lambda: ["crm", "chat", "generic", "file", "shop", "finance"])
     rules: list[Rule] = Field(default_factory=list)
 

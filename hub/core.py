@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from config.settings import Settings
 from hub.security import keyring
@@ -43,7 +43,11 @@ class Hub:
         db = Database(settings.database, pool_size=settings.threads + 4)
         if migrate and db.dialect == "sqlite":
             upgrade(db)
-        return cls(settings, db, ring)
+        hub = cls(settings, db, ring)
+        if settings.clock_offset:
+            offset = timedelta(seconds=settings.clock_offset)
+            hub.clock = lambda: datetime.now(UTC) + offset
+        return hub
 
     def now(self) -> datetime:
         """The hub's clock."""

@@ -1,0 +1,23 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+import typer
+
+from hub.cli import accounts, people, records, server, work
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="联枢 Lianshu")
+server.register(app)
+work.register(app)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(people.customers, name="customers")
+app.add_typer(people.users, name="users")
+app.add_typer(records.deliveries, name="deliveries")
+app.add_typer(records.quarantine, name="quarantine")
+app.add_typer(records.inbox, name="inbox")
+app.add_typer(records.audit, name="audit")
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,113 @@
+"""``hub customers`` and ``hub users``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hub.cli.accounts import BY
+from hub.cli.output import Json, emit, fail, opened, rows
+
+customers = typer.Typer(no_args_is_help=True, help="客户 / customers")
+users = typer.Typer(no_args_is_help=True, help="登录用户 / people who sign in")
+
+
+@customers.command()
+def find(query: str, limit: int = 20, json: Json = False) -> None:
+    """Search by name, phone, mailbox, id, order or contract number."""
+    from hub.identity import service
+
+    with opened() as hub:
+        found = service.find(hub, query, limit)
+        emit({"customers": found}, json, rows(found, ("id", "display_name", "company", "phones", "profiles")))
+
+
+def _shown(hub: Any, customer_id: str) -> dict[str, Any]:
+    from hub.identity import service
+
+    found = service.show(hub, customer_id)
+    if found is None:
+        raise fail(f"没有这个客户 / no customer {customer_id}")
+    return found
+
+
+@customers.command()
+def show(customer_id: str, json: Json = False) -> None:
+    """One customer with all sources."""
+    with opened() as hub:
+        found = _shown(hub, customer_id)
+        fields = [{"field": k, "value": v["value"], "from": v["from"]} for k, v in found["fields"].items()]
+        tags = ", ".join(tag["name"] for tag in found["tags"])
+        text = rows(fields, ("field", "value", "from")) + f"\n标签 / tags: {tags or '–'}"
+        text += f"\n订单 / orders: {len(found['orders'])}   合同 / deals: {len(found['deals'])}"
+        emit(found, json, text)
+
+
+@customers.command()
+def explain(customer_id: str, lang: str = "zh", json: Json = False) -> None:
+    """Why these profiles are one customer."""
+    with opened() as hub:
+        found = _shown(hub, customer_id)
+        lines = [f"{p['account_title']} {p['source_id']}: {p['reason'][lang]}" for p in found["profiles"]]
+        lines += [f"#{e['id']} {e['sentence'][lang]}" for e in found["ledger"]]
+        data = {"id": found["id"], "profiles": found["profiles"], "ledger": found["ledger"]}
+        emit(data, json, "\n".join(lines))
+
+
+def _decide(json: bool, name: str, *args: Any) -> None:
+    from hub.identity import service
+
+    with opened() as hub:
+        try:
+            result = getattr(service, name)(hub, *args, by=BY)
+        except service.IdentityFault as error:
+            raise fail(f"{error.zh} / {error.en}") from None
+        emit({"customer": result}, json, result)
+
+
+@customers.command()
+def merge(a: str, b: str, json: Json = False) -> None:
+    """Two customers are the same."""
+    _decide(json, "merge", a, b)
+
+
+@customers.command()
+def split(customer_id: str, profile: Annotated[list[str], typer.Argument(help="profile refs")], json: Json = False) -> None:
+    """Take profiles out into a customer of their own."""
+    _decide(json, "split", customer_id, profile)
+
+
+@customers.command()
+def undo(ledger_id: int, json: Json = False) -> None:
+    """Take a merge back."""
+    _decide(json, "undo", ledger_id)
+
+
+@users.command("add")
+def add_user(
+    email: str,
+    role: Annotated[list[str] | None, typer.Option(help="viewer | operator | admin")] = None,
+    password: Annotated[str | None, typer.Option(help="asked for when not given")] = None,
+    json: Json = False,
+) -> None:
+    """Let a person sign in."""
+    from hub.admin.users import create_user
+
+    secret = password or typer.prompt("密码 / password", hide_input=True, confirmation_prompt=True)
+    with opened() as hub:
+        create_user(hub, email, secret, role or ["operator"])
+        emit({"email": email, "roles": role or ["operator"]}, json, f"已添加 / added: {email}")
+
+
+@users.command("list")
+def list_users(json: Json = False) -> None:
+    """Everybody who may sign in."""
+    from sqlmodel import select
+
+    from hub.models import User
+
+    with opened() as hub, hub.db.session() as session:
+        people = session.exec(select(User).order_by(User.email)).all()
+        found = [{"email": u.email, "active": u.active, "roles": [r.name for r in u.roles]} for u in people]
+        emit({"users": found}, json, rows(found, ("email", "active", "roles")))

@@ -1,0 +1,120 @@
+"""``hub deliveries``, ``hub quarantine``, ``hub inbox``, ``hub audit``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hub.cli.accounts import BY
+from hub.cli.output import Json, emit, fail, opened, rows
+
+deliveries = typer.Typer(no_args_is_help=True, help="交付给财务的单据 / documents delivered")
+quarantine = typer.Typer(no_args_is_help=True, help="隔离的记录 / records that could not be used")
+inbox = typer.Typer(no_args_is_help=True, help="收到的推送 / pushes received")
+audit = typer.Typer(no_args_is_help=True, help="审计日志 / audit log")
+Account = Annotated[str | None, typer.Option(help="only this account")]
+
+
+@deliveries.command("list")
+def list_deliveries(state: str | None = None, account: Account = None, limit: int = 50, json: Json = False) -> None:
+    """Deliveries, newest first."""
+    from hub.events import delivery
+
+    with opened() as hub:
+        found = delivery.list_(hub, state=state, account=account, limit=limit)
+        table = rows(found, ("id", "number", "kind", "state", "amount", "attempts", "created_at"))
+        emit({"deliveries": found, "counts": delivery.counts(hub)}, json, table)
+
+
+@deliveries.command("show")
+def show_delivery(delivery_id: str, json: Json = False) -> None:
+    """One delivery with its attempts and document."""
+    from hub.events import delivery
+
+    with opened() as hub:
+        found = delivery.show(hub, delivery_id)
+        if not found:
+            raise fail(f"没有这个交付 / no delivery {delivery_id}")
+        emit(found, json, rows([{"k": k, "v": v} for k, v in found.items()], ("k", "v")))
+
+
+@deliveries.command()
+def retry(delivery_id: str, json: Json = False) -> None:
+    """Try again (looks at the destination first)."""
+    from hub.events import delivery
+
+    with opened() as hub:
+        delivery.retry(hub, delivery_id, by=BY)
+        emit(delivery.show(hub, delivery_id), json, f"{delivery_id}: pending")
+
+
+@deliveries.command()
+def reconcile(
+    account: Account = None, fix: Annotated[bool, typer.Option(help="settle what is in doubt")] = False, json: Json = False
+) -> None:
+    """Compare hub and destination, document by document."""
+    from hub.events import reconcile as three_way
+
+    with opened() as hub:
+        found = three_way.reconcile(hub, account, fix=fix)
+        emit(found, json, rows([{"k": k, "v": v} for k, v in found.items() if not isinstance(v, list)], ("k", "v")))
+
+
+@quarantine.command("list")
+def list_quarantine(account: Account = None, limit: int = 50, json: Json = False) -> None:
+    """Open records."""
+    from hub.sync import quarantine as service
+
+    with opened() as hub:
+        found = service.list_(hub, account=account, limit=limit)
+        emit(
+            {"quarantine": found, "open": service.count(hub, account)},
+            json,
+            rows(found, ("ref", "account", "error", "last_at")),
+        )
+
+
+@quarantine.command("replay")
+def replay_quarantine(
+    ref: Annotated[list[str] | None, typer.Argument(help="refs; none = all open ones")] = None,
+    account: Account = None,
+    json: Json = False,
+) -> None:
+    """Land records again."""
+    from hub.sync import quarantine as service
+
+    with opened() as hub:
+        result = service.replay(hub, ref or None, by=BY, account=account)
+        emit(result, json, f"{result['landed']} ok, {result['failed']} still bad")
+
+
+@inbox.command("list")
+def list_inbox(account: Account = None, state: str | None = None, limit: int = 50, json: Json = False) -> None:
+    """Pushes, newest first."""
+    from hub.sync import inbox as service
+
+    with opened() as hub:
+        found = service.list_(hub, account=account, state=state, limit=limit)
+        emit({"inbox": found}, json, rows(found, ("key", "account", "state", "times", "received_at")))
+
+
+@inbox.command("replay")
+def replay_inbox(key: list[str], json: Json = False) -> None:
+    """Work on pushes again."""
+    from hub.sync import inbox as service
+
+    with opened() as hub:
+        emit(service.replay(hub, key, by=BY), json)
+
+
+@audit.command()
+def verify(json: Json = False) -> None:
+    """Check the chain of the audit log."""
+    from hub.security import audit as chain
+
+    with opened() as hub, hub.db.read() as conn:
+        checked, broken = chain.verify(conn)
+        emit({"checked": checked, "broken_at": broken}, json, f"{checked} ok" if broken is None else f"broken at {broken}")
+        if broken is not None:
+            raise typer.Exit(1)

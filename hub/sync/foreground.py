@@ -1,0 +1,98 @@
+"""Sync by hand: the same pull, in the foreground, until nothing is left; and a preview that writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from sqlmodel import col, select, update
+
+from connectors import registry
+from connectors.base import Source, Window
+from connectors.errors import ConnectorError, MappingError, Throttled
+from hub import accounts
+from hub.core import Hub
+from hub.models import Account, AccountStream
+from hub.sync.connect import connect
+from hub.sync.cursor import Cursor
+from hub.sync.landing import Counts, Lander
+from hub.sync.pull import pull
+
+
+def sync(
+    hub: Hub, key: str, streams: Sequence[str] = (), *, since: datetime | None = None, until: datetime | None = None,
+    by: str, progress: Callable[[str, Counts], None] = lambda stream, counts: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Pull an account's streams (all, in their order) until nothing is left; counts and error per stream."""
+    account = accounts.get(hub, key)
+    manifest = registry.get(account.platform).manifest
+    unknown = [name for name in streams if name not in manifest.streams]
+    if unknown:
+        raise accounts.AccountFault({"stream": f"no stream {', '.join(unknown)}; there are: {', '.join(manifest.streams)}"})
+    found = {}
+    for stream in manifest.ordered_streams:
+        if (not streams or stream in streams) and manifest.streams[stream].pulled:
+            tasks = ["pull", "rescan"] if manifest.streams[stream].rescan else ["pull"]
+            total, error = Counts(), None
+            for task in tasks:
+                error = error or _drain(hub, account, stream, task, since, until, by, total, progress)
+            found[stream] = _told(total, error)
+    return found
+
+
+def _told(total: Counts, error: ConnectorError | None) -> dict[str, Any]:
+    names = ("fetched", "changed", "unchanged", "older", "quarantined", "events")
+    said = {name: getattr(total, name) for name in names}
+    return {**said, "unknown": dict(total.unknown), "error": error.as_dict() if error else None}
+
+
+def _drain(
+    hub: Hub, account: Account, stream: str, task: str, since: datetime | None, until: datetime | None, by: str,
+    total: Counts, progress: Callable[[str, Counts], None],
+) -> ConnectorError | None:  # fmt: skip
+    _make_due(hub, account.id or 0, stream, task, since, until)
+    while True:
+        outcome = pull(hub, account.id or 0, stream, task=task, seconds=2.0, by=by)
+        if outcome is None:
+            return ConnectorError("error.stream_busy")
+        total.add(outcome.counts)
+        progress(stream, total)
+        if isinstance(outcome.error, Throttled):
+            hub.sleep(min(outcome.error.wait, 60))
+            _make_due(hub, account.id or 0, stream, task, None, None)
+        elif outcome.error is not None or not outcome.more:
+            return outcome.error
+
+
+def _make_due(hub: Hub, account_id: int, stream: str, task: str, since: datetime | None, until: datetime | None) -> None:
+    mine = (col(AccountStream.account_id) == account_id, col(AccountStream.stream) == stream, col(AccountStream.task) == task)
+    with hub.db.write() as conn:
+        values: dict[str, Any] = {"next_run_at": hub.now() - timedelta(seconds=1)}
+        if since is not None and task == "pull":
+            stored = conn.execute(select(AccountStream.cursor).where(*mine)).scalar_one()
+            values["cursor"] = Cursor.load(stored).backwards(since, until).dump()
+        conn.execute(update(AccountStream).where(*mine).values(**values))
+
+
+def preview(hub: Hub, key: str, stream: str, *, since: datetime | None, until: datetime | None, sample: int) -> dict[str, Any]:
+    """Read and map without writing: what would come, the first records as they would be, and what would go wrong."""
+    account = accounts.get(hub, key)
+    connector, lander = connect(hub, account, priority=0), Lander(hub, account, stream)
+    assert isinstance(connector, Source)
+    window = None
+    if lander.spec.cursor.kind == "time":
+        end = until or hub.now()
+        window = Window(since or end - lander.spec.cursor.max_window, end)
+    pages = islice(connector.pages(stream, window, None), 5)
+    records = [record for page in pages for record in page.records]
+    good, bad = [], []
+    for record in records:
+        try:
+            good.append(lander.mapping.apply(record))
+        except MappingError as error:
+            bad.append(error.as_dict())
+    unknown = sorted({name for mapped in good for name in mapped.unknown_fields | mapped.unknown_values})
+    shown = [mapped.records for mapped in good[:sample]]
+    return {"fetched": len(records), "mapped": len(good), "bad": bad[:sample], "unknown": unknown, "sample": shown}
