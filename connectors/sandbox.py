@@ -20,6 +20,8 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from connectors.story import Story
+
 
 @dataclass
 class Faults:
@@ -133,6 +135,13 @@ class Simulator:
     def seed_file(self, path: Path) -> int:
         """Load an operator's own export; how many records came in."""
         raise ValueError(f"the {self.name} simulator takes no seed file")
+
+    def play(self, story: Story) -> None:
+        """Fill the platform with the demo's people, as it would know them. Platforms without a part in it do nothing."""
+
+    def live(self, story: Story, url: str) -> None:
+        """The demo's live act: something happens here now (a tag is set, a contract approved), and where the platform
+        pushes, it is pushed to the receiver at ``url``."""
 
     # -- shared machinery
 
