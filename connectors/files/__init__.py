@@ -1,0 +1,1 @@
+"""Files: customers, orders and deals from CSV and Excel, by hand or from a folder."""
