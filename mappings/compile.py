@@ -21,6 +21,7 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
         required: [number, paid]
         keys:                           # identity keys, customers only
           - {kind: open_uid, scope: "taobao:{app_key}", value: buyer_open_uid}
+          - {each: identifiers}         # or a list in the record: [{kind, scope, value}]
         lines: {each: orders.order, fields: {key: oid, amount: {path: divide_order_fee, as: money}}}
     known: [seller_nick]                # fields we know and do not use; any other is counted as unknown
     open: {path: status, in: [draft]}   # records that may still change unnoticed: read again by key
@@ -66,6 +67,7 @@ class Mapped:
 
 
 Reader = Callable[[Any, Mapped], Any]
+KeyReader = Callable[[Any, Mapped], list[tuple[str, str, str]]]
 
 
 def path_getter(path: str) -> Getter:
@@ -176,25 +178,17 @@ class CompiledMapping:
             raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
         keys = [self._key(key, f"{where}.keys.{i}") for i, key in enumerate(node.get("keys") or [])]
         lines = self._lines(kind, node.get("lines"), f"{where}.lines")
-        prefix = self._prefix
+        build = _builder(kind, self._prefix, id_of, fields, required)
 
         def emit(record: Any, mapped: Mapped) -> None:
             if when is not None and not when(record):
                 return
-            own = id_of(record, mapped)
-            if own is None:
-                raise MappingError("mapping.required", field=f"{kind}.id")
-            result: Canonical = {"kind": kind, "id": prefix + own, "fields": _collect(record, mapped, fields)}
-            for name in required:
-                if name not in result["fields"]:
-                    raise MappingError("mapping.required", field=f"{kind}.{name}")
+            result = build(record, mapped)
             if keys:
-                found = ((key_kind, scope, value(record, mapped)) for key_kind, scope, value in keys)
-                result["keys"] = [(k, s, str(v)) for k, s, values in found for v in _many(values)]
+                result["keys"] = [key for read in keys for key in read(record, mapped)]
             if lines is not None:
                 get, line_fields = lines
-                items = get(record) or []
-                result["lines"] = [_collect(i, mapped, line_fields) for i in (items if isinstance(items, list) else [items])]
+                result["lines"] = [_collect(item, mapped, line_fields) for item in _many(get(record))]
             mapped.records.append(result)
 
         return emit
@@ -237,15 +231,22 @@ class CompiledMapping:
         get, words, wanted = self._path(node["path"], base), {str(word) for word in listed}, "in" in node
         return lambda record: (str(get(record)) in words) == wanted
 
-    def _key(self, node: Any, where: str) -> tuple[str, str, Reader]:
+    def _key(self, node: Any, where: str) -> KeyReader:
+        if isinstance(node, dict) and set(node) == {"each"}:
+            given = self._path(node["each"])
+            for part in ("kind", "scope", "value"):
+                self._known.add(f"{node['each']}.{part}")
+            return lambda record, mapped: [_given_key(item) for item in _many(given(record))]
         self._check_keys(node, {"kind", "scope", "value"}, where)
-        if node.get("kind") not in KEY_KINDS:
+        kind = node.get("kind")
+        if kind not in KEY_KINDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(KEY_KINDS)}")
         try:
             scope = str(node.get("scope", "")).format(**self._context)
         except KeyError as missing:
             raise self._fault(f"{where}.scope", f"names {missing}, which is no setting of the account") from None
-        return node["kind"], scope, self._value("value", node["value"], "texts", where, "")
+        value = self._value("value", node["value"], "texts", where, "")
+        return lambda record, mapped: [(kind, scope, str(v)) for v in _many(value(record, mapped))]
 
     def _value(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
         if isinstance(spec, str):
@@ -358,6 +359,30 @@ def _collect(record: Any, mapped: Mapped, fields: list[tuple[str, Any]]) -> dict
         if result is not None and result != "" and (result != [] or name == "tags"):
             found[name] = result
     return found
+
+
+def _builder(kind: str, prefix: str, id_of: Reader, fields: list[tuple[str, Any]], required: set[str]) -> Reader:
+    """Kind, id and fields of a record; raises MappingError where id or a required field is missing."""
+
+    def build(record: Any, mapped: Mapped) -> Canonical:
+        own = id_of(record, mapped)
+        if own is None:
+            raise MappingError("mapping.required", field=f"{kind}.id")
+        found = _collect(record, mapped, fields)
+        for name in required:
+            if name not in found:
+                raise MappingError("mapping.required", field=f"{kind}.{name}")
+        return {"kind": kind, "id": prefix + own, "fields": found}
+
+    return build
+
+
+def _given_key(item: Any) -> tuple[str, str, str]:
+    """An identity key that the record itself names: {kind, scope, value}."""
+    if not isinstance(item, dict) or item.get("kind") not in KEY_KINDS or not item.get("value"):
+        reason = f"an identifier has kind (one of {', '.join(KEY_KINDS)}), scope and value"
+        raise MappingError("mapping.value", field="keys", path="identifiers", reason=reason)
+    return item["kind"], str(item.get("scope", "")), str(item["value"])
 
 
 def _many(value: Any) -> list[Any]:
