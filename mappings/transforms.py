@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 Transform = Callable[[Any], Any]
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_NAIVE = "is a time without zone, and the stream declares none"
 _MOST_DIGITS, _MOST_DECIMALS = 15, 30
 """Beyond these an amount fits no column and no decimal context, and "1E+999999999" written out fills the memory."""
 
@@ -99,6 +100,10 @@ def money(unit: str = "yuan") -> Transform:
     return to_minor
 
 
+class _NoZone(Exception):  # noqa: N818 - a signal inside ``time``
+    pass
+
+
 def time(zone: str | None, unit: str = "text") -> Transform:
     """An aware UTC instant. unit: text (ISO or 'yyyy-MM-dd HH:mm:ss'; naive ones need the stream's zone), s or ms."""
     place = ZoneInfo(zone) if zone else None
@@ -108,7 +113,7 @@ def time(zone: str | None, unit: str = "text") -> Transform:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             if place is None:
-                raise ValueError("is a time without zone, and the stream declares none")
+                raise ValueError(_NAIVE)
             moment = moment.replace(tzinfo=place)
         return moment.astimezone(UTC)
 
@@ -122,7 +127,7 @@ def time(zone: str | None, unit: str = "text") -> Transform:
         try:
             return from_number(value) if unit in ("s", "ms") else from_text(text(value))
         except (ValueError, OverflowError) as error:
-            raise ValueError(str(error) if "zone" in str(error) else "is not a time of the expected form") from None
+            raise ValueError(_NAIVE if error.args == (_NAIVE,) else "is not a time of the expected form") from None
 
     return convert
 
