@@ -36,7 +36,7 @@ A condition (``when``, on an emit or a field) is a path that must hold something
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,8 @@ import yaml
 from connectors.errors import MappingError
 from mappings import transforms
 from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
+from mappings.paths import Getter, Known, path_getter
 
-Getter = Callable[[Any], Any]
 _SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
 _DEFAULTS = {"text": "text", "texts": "texts", "time": "time", "date": "date", "flag": "flag", "decimal": "decimal"}
 
@@ -70,63 +70,20 @@ Reader = Callable[[Any, Mapped], Any]
 KeyReader = Callable[[Any, Mapped], list[tuple[str, str, str]]]
 
 
-def path_getter(path: str) -> Getter:
-    """The value at a dotted path of nested mappings, or None; '' is the value itself."""
-    steps = tuple(path.split(".")) if path else ()
-    if not steps:
-        return lambda record: record
-    if len(steps) == 1:
-        only = steps[0]
-        return lambda record: record.get(only) if isinstance(record, dict) else None
-
-    def get(record: Any) -> Any:
-        for step in steps:
-            if not isinstance(record, dict):
-                return None
-            record = record.get(step)
-        return record
-
-    return get
-
-
-class _Known:
-    """The field names that a mapping knows, as a tree, to count those it does not."""
-
-    def __init__(self) -> None:
-        self.children: dict[str, _Known] = {}
-
-    def add(self, path: str) -> None:
-        node = self
-        for step in path.split(".") if path else ():
-            node = node.children.setdefault(step, _Known())
-
-    def unknown(self, record: Any, prefix: str = "") -> Iterable[str]:
-        if not self.children:
-            return
-        for item in record if isinstance(record, list) else (record,):
-            if not isinstance(item, dict):
-                continue
-            for name in item.keys() - self.children.keys():
-                yield prefix + name
-            for name, child in self.children.items():
-                if child.children and name in item:
-                    yield from child.unknown(item[name], f"{prefix}{name}.")
-
-
 class CompiledMapping:
     """A compiled mapping; call ``apply`` for each record."""
 
     def __init__(self, source: Mapping[str, Any], *, zone: str | None, context: Mapping[str, str], place: str) -> None:
         self._zone, self._context, self._place = zone, context, place
-        self._known = _Known()
+        self._known = Known()
         self._check_keys(source, {"stream", "emits", "known", "open", "id_prefix", "file"}, "")
         self.stream = str(source.get("stream", ""))
         self._prefix = str(source.get("id_prefix", ""))
-        self._emits = [self._emit(emit, f"emits.{i}") for i, emit in enumerate(source.get("emits") or [])]
+        self._emits = [self._emit(emit, f"emits.{i}") for i, emit in enumerate(self._list(source, "emits"))]
         if not self._emits:
             raise self._fault("emits", "is missing: say what this record becomes")
-        for path in source.get("known") or []:
-            self._known.add(path)
+        for i, path in enumerate(self._list(source, "known")):
+            self._path(path, where=f"known.{i}")
         self._open = self._open_test(source.get("open"))
 
     def apply(self, record: Mapping[str, Any]) -> Mapped:
@@ -143,23 +100,32 @@ class CompiledMapping:
     def _fault(self, where: str, why: str) -> MappingFault:
         return MappingFault(f"{self._place}: {where or '(top)'}: {why}")
 
-    def _check_keys(self, node: Any, allowed: set[str], where: str) -> None:
+    def _list(self, node: Mapping[str, Any], key: str, where: str = "") -> list[Any]:
+        found = node.get(key) or []
+        if not isinstance(found, list):
+            raise self._fault(f"{where}{key}", "is a list")
+        return found
+
+    def _check_keys(self, node: Any, allowed: set[str], where: str, *needed: str) -> None:
         if not isinstance(node, dict):
             raise self._fault(where, "is not a mapping")
         for key in node:
             if key not in allowed:
                 raise self._fault(where, f"{key!r} is not known here; allowed: {', '.join(sorted(allowed))}")
+        for key in needed:
+            if key not in node:
+                raise self._fault(where, f"{key} is missing")
 
-    def _path(self, path: Any, base: str = "") -> Getter:
+    def _path(self, path: Any, base: str = "", where: str = "") -> Getter:
         if not isinstance(path, str):
-            raise self._fault(base, f"a path is a text, not {path!r}")
+            raise self._fault(where or base, f"a path is a text, not {path!r}")
         self._known.add(".".join(part for part in (base, path) if part))
         return path_getter(path)
 
     def _open_test(self, node: Any) -> Callable[[Any], bool]:
         if node is None:
             return lambda record: False
-        self._check_keys(node, {"path", "in"}, "open")
+        self._check_keys(node, {"path", "in"}, "open", "path", "in")
         get, values = self._path(node["path"]), {str(value) for value in node["in"]}
         return lambda record: str(get(record)) in values
 
@@ -173,10 +139,10 @@ class CompiledMapping:
         id_of = self._value("id", node["id"], "text", f"{where}.id", "")
         when = self._condition(node["when"], f"{where}.when") if "when" in node else None
         fields = self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", "")
-        required = set(node.get("required") or [])
+        required = set(self._list(node, "required", f"{where}."))
         for name in required - {name for name, _ in fields}:
             raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
-        keys = [self._key(key, f"{where}.keys.{i}") for i, key in enumerate(node.get("keys") or [])]
+        keys = [self._key(key, f"{where}.keys.{i}") for i, key in enumerate(self._list(node, "keys", f"{where}."))]
         lines = self._lines(kind, node.get("lines"), f"{where}.lines")
         build = _builder(kind, self._prefix, id_of, fields, required)
 
@@ -198,7 +164,7 @@ class CompiledMapping:
             return None
         if kind not in LINE_FIELDS:
             raise self._fault(where, f"a {kind} has no lines")
-        self._check_keys(node, {"each", "fields"}, where)
+        self._check_keys(node, {"each", "fields"}, where, "each")
         get = self._path(node["each"])
         return get, self._fields(LINE_FIELDS[kind], node.get("fields"), f"{where}.fields", node["each"])
 
@@ -237,7 +203,7 @@ class CompiledMapping:
             for part in ("kind", "scope", "value"):
                 self._known.add(f"{node['each']}.{part}")
             return lambda record, mapped: [_given_key(item) for item in _many(given(record))]
-        self._check_keys(node, {"kind", "scope", "value"}, where)
+        self._check_keys(node, {"kind", "scope", "value"}, where, "value")
         kind = node.get("kind")
         if kind not in KEY_KINDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(KEY_KINDS)}")
@@ -245,6 +211,8 @@ class CompiledMapping:
             scope = str(node.get("scope", "")).format(**self._context)
         except KeyError as missing:
             raise self._fault(f"{where}.scope", f"names {missing}, which is no setting of the account") from None
+        except (ValueError, IndexError):
+            raise self._fault(f"{where}.scope", "has a brace that does not name a setting: {account}, {app_key} …") from None
         value = self._value("value", node["value"], "texts", where, "")
         return lambda record, mapped: [(kind, scope, str(v)) for v in _many(value(record, mapped))]
 
@@ -292,7 +260,7 @@ class CompiledMapping:
         if "each" in spec:
             items, take = self._path(spec["each"], base), path_getter(spec.get("path", ""))
             self._known.add(".".join(part for part in (base, spec["each"], spec.get("path", "")) if part))
-            return lambda record: [v for item in items(record) or [] if not transforms.is_empty(v := take(item))]
+            return lambda record: [v for item in _many(items(record)) if not transforms.is_empty(v := take(item))]
         if "path" not in spec:
             raise self._fault(where, "needs one of path, first, join, sum, each, const")
         return self._path(spec["path"], base)
@@ -310,6 +278,7 @@ class CompiledMapping:
         return total
 
     def _enum(self, name: str, get: Getter, spec: Mapping[str, Any], kind: str, where: str) -> Reader:
+        self._check_keys(spec, {"path", "first", "join", "with", "map"}, where)
         allowed = ENUMS[kind.removeprefix("enum:")]
         table = {str(raw): str(word) for raw, word in (spec.get("map") or {}).items()}
         for word in table.values():
@@ -327,7 +296,7 @@ class CompiledMapping:
         return value
 
     def _tags(self, spec: Mapping[str, Any], where: str, base: str) -> Reader:
-        self._check_keys(spec, {"each", "key", "name", "group", "by", "split"}, where)
+        self._check_keys(spec, {"each", "key", "name", "group", "by", "split"}, where, "each")
         items = self._path(spec["each"], base)
         each = ".".join(part for part in (base, spec["each"]) if part)
         parts = {}
