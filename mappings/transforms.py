@@ -100,7 +100,7 @@ def money(unit: str = "yuan") -> Transform:
     return to_minor
 
 
-class _NoZone(Exception):  # noqa: N818 - a signal inside ``time``
+class _NoZone(Exception):
     pass
 
 
