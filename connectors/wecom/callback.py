@@ -17,6 +17,9 @@ from connectors.errors import BadPush
 LONGEST = 256 * 1024
 """Bytes of the longest body that is looked at; events are far shorter."""
 
+GROUP = "group:"
+"""Put before the id of a tag group, whose event speaks of all its tags."""
+
 Fields = dict[str, str]
 
 
@@ -65,9 +68,10 @@ def _place(found: Fields) -> tuple[str, str] | None:
     subject = found.get("Event")
     if subject == "change_external_contact" and found.get("UserID") and found.get("ExternalUserID"):
         return "customer", f"{found['UserID']}/{found['ExternalUserID']}"
-    if subject == "change_external_tag":
-        # A group's rename touches all its tags, its deletion sends no event for them: the whole list is read again.
-        return "tag", found.get("Id", "") if found.get("TagType") == "tag" else ""
+    # A shuffle changes nothing but the order of display. (docs: path/92130)
+    if subject == "change_external_tag" and found.get("Id") and found.get("ChangeType") != "shuffle":
+        # A renamed group touches all its tags, and for those of a deleted one no events come.
+        return "tag", found["Id"] if found.get("TagType") == "tag" else GROUP + found["Id"]
     return None
 
 

@@ -7,6 +7,7 @@ refuses a whole batch (40003), a batch of members without customers answers 8406
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,7 +41,10 @@ class Path:
 
 
 class WeComSimulator(Simulator):
-    """The simulator. world: the corp's records; api, gate, limits, sender: how they are answered, guarded and pushed."""
+    """The simulator. world: the corp's records; api, gate, limits, sender: how they are answered, guarded and pushed.
+
+    work: seconds that each call takes, during which it counts as running in parallel with others.
+    """
 
     name = "wecom"
 
@@ -51,8 +55,7 @@ class WeComSimulator(Simulator):
         self.app_grant = self.gate.add(App(SECRET))
         self.limits = Limits(self.now)
         self.sender = Sender(CORP_ID, CALLBACK_TOKEN, CALLBACK_KEY, self.now)
-        self.refusals = 0
-        self.pages = 0
+        self.refusals, self.pages, self.work = 0, 0, 0.0
         super().__init__(now)
 
     # -- the platform
@@ -90,8 +93,10 @@ class WeComSimulator(Simulator):
         if path is None and name != "gettoken":
             return Response(b"", status=404)
         try:
-            with self.limits.hold(name), self.lock:
-                body = self._called(path, address) if path else self.gate.issue(request.args, address)
+            with self.limits.hold(name):
+                time.sleep(self.work)
+                with self.lock:
+                    body = self._called(path, address) if path else self.gate.issue(request.args, address)
             answer = {"errcode": 0, "errmsg": "ok", **body}
         except Refusal as refusal:
             self.refusals += 1

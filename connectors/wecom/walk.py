@@ -25,18 +25,23 @@ Ask = Callable[[Sequence[str], str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a walk got. after: the last userid that is done. size, cursor, bound: the chunk being read, its cursor,
-    and a digest of the staff that the cursor was issued for."""
+    """How far a walk got. after: the last userid that is done. cursor, bound: of the chunk being read, and a digest of
+    the staff that the cursor was issued for. sizes: of the next chunks, where a refused one was halved."""
 
     after: str = ""
-    size: int = CHUNK
     cursor: str = ""
     bound: str = ""
+    sizes: Sequence[int] = ()
 
     @classmethod
     def read(cls, resume: str | None) -> Place:
         """The place that ``text`` wrote, or the beginning."""
         return cls(**json.loads(resume)) if resume else cls()
+
+    @property
+    def size(self) -> int:
+        """How many staff the next chunk has."""
+        return self.sizes[0] if self.sizes else CHUNK
 
     def text(self) -> str:
         """The place as the resume point of a page."""
@@ -49,7 +54,12 @@ class Place:
 
     def done(self, chunk: Sequence[str]) -> Place:
         """The place after this chunk."""
-        return Place(after=chunk[-1])
+        return Place(after=chunk[-1], sizes=self.sizes[1:])
+
+    def halved(self, chunk: Sequence[str]) -> Place:
+        """The same place with the chunk in two."""
+        half = len(chunk) // 2
+        return replace(self, sizes=[len(chunk) - half, half, *self.sizes[1:]])
 
 
 class CustomerWalk:
@@ -108,7 +118,7 @@ class CustomerWalk:
             raise refusal
         elif len(chunk) > 1:
             # One staff member without customers or out of sight may refuse a whole chunk: halve it until he stands alone.
-            self._place = replace(self._place, size=(len(chunk) + 1) // 2)
+            self._place = self._place.halved(chunk)
         else:
             self._place = self._finish(chunk)
 
