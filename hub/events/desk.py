@@ -1,0 +1,209 @@
+"""What people do with deliveries and see of them: retry, cancel, settle a reversal; show, list, count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, null, or_, select, update
+
+from connectors.errors import ConnectorError
+from connectors.messages import explain
+from hub import accounts
+from hub.core import Hub
+from hub.events import attempt as machine
+from hub.events import documents, outbox, settle
+from hub.events.book import EVENT
+from hub.events.facts import Facts
+from hub.events.outbox import ACCOUNT, ATTEMPT, DELIVERY
+from hub.security import audit
+from hub.store.types import EPOCH
+
+_LISTED = (
+    "id", "event_id", "rule", "subject", "kind", "number", "day", "amount", "currency", "state", "attempts", "absent",
+    "next_at", "doubt_at", "receipt", "error", "created_at", "sent_at", "account_id", "source_account_id",
+)  # fmt: skip
+
+
+class DeliveryFault(ValueError):
+    """What a person asked for cannot be done with this delivery. The text says why and what to do; error: its key."""
+
+    def __init__(self, hub: Hub, error: ConnectorError) -> None:
+        self.error = error
+        super().__init__(" ".join(explain(error, hub.settings.language)))
+
+
+def _fault(hub: Hub, key: str, **params: Any) -> DeliveryFault:
+    return DeliveryFault(hub, ConnectorError(key, **params))
+
+
+# -- seeing
+
+
+def counts(hub: Hub) -> dict[str, int]:
+    """State -> how many deliveries are in it (every state is there)."""
+    with hub.db.read() as conn:
+        return outbox.count_states(conn)
+
+
+def list_(
+    hub: Hub, state: str | None = None, account: str | None = None, limit: int = 50, before: str | None = None
+) -> list[dict[str, Any]]:
+    """Deliveries, newest first, without their documents. account: key of the destination. before: the id to go on after."""
+    c = DELIVERY.c
+    query = select(*(c[name] for name in _LISTED)).order_by(c.created_at.desc(), c.id.desc()).limit(limit)
+    with hub.db.read() as conn:
+        keys = _account_keys(conn)
+        if state is not None:
+            query = query.where(c.state == state)
+        if account is not None:
+            query = query.where(c.account_id.in_([number for number, key in keys.items() if key == account]))
+        if before is not None:
+            last = _load(conn, hub, before)
+            query = query.where(or_(c.created_at < last.created_at, and_(c.created_at == last.created_at, c.id < last.id)))
+        rows = conn.execute(query).all()
+        flagged = outbox.needing_reversal(conn, [row.id for row in rows])
+    return [_shown(row, keys, flagged) for row in rows]
+
+
+def show(hub: Hub, delivery_id: str) -> dict[str, Any]:
+    """One delivery with its document, event, steps, and (of a settlement) how many items it took; {} = there is none."""
+    with hub.db.read() as conn:
+        row = conn.execute(select(DELIVERY).where(DELIVERY.c.id == delivery_id)).first()
+        if row is None:
+            return {}
+        event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
+        attempts = conn.execute(select(ATTEMPT).where(ATTEMPT.c.delivery_id == row.id).order_by(ATTEMPT.c.id)).all()
+        shown = _shown(row, _account_keys(conn), outbox.needing_reversal(conn, [row.id]))
+        items = settle.items_of(conn, row.id) if settle.is_settlement(row) else 0
+    told = {name: getattr(event, name) for name in ("id", "kind", "subject", "at", "data")} if event else None
+    steps = [{name: getattr(step, name) for name in ("step", "outcome", "error", "by", "at")} for step in attempts]
+    return {**shown, "document": row.document or None, "event": told, "steps": steps, "settlement_items": items}
+
+
+def _shown(row: Row[Any], keys: dict[int, str], flagged: set[str]) -> dict[str, Any]:
+    shown = {name: getattr(row, name) for name in _LISTED}
+    shown |= {"account": keys.get(row.account_id, ""), "source_account": keys.get(row.source_account_id, "")}
+    return shown | {"needs_reversal": row.id in flagged}
+
+
+def _account_keys(conn: Connection) -> dict[int, str]:
+    return {row.id: row.key for row in conn.execute(select(ACCOUNT.c.id, ACCOUNT.c.key))}
+
+
+def _load(conn: Connection, hub: Hub, delivery_id: str) -> Row[Any]:
+    row = conn.execute(select(DELIVERY).where(DELIVERY.c.id == delivery_id)).first()
+    if row is None:
+        raise _fault(hub, "delivery.not_found", id=delivery_id)
+    return row
+
+
+# -- doing
+
+
+def retry(hub: Hub, delivery_id: str, *, by: str) -> str:
+    """Try again at a person's word; the state it is in afterwards. Raises DeliveryFault where there is nothing to try.
+
+    rejected, cancelled: the document is made anew from the data as they are now, under the same number, and is due at
+    once; ``find`` goes first as always. in_doubt: looked up now; an early absence does not count as a clean one.
+    pending: due now.
+    """
+    with hub.db.write() as conn:
+        outbox.serialise(conn)
+        row = _load(conn, hub, delivery_id)
+        if row.state not in ("rejected", "cancelled", "in_doubt", "pending"):
+            raise _fault(hub, "delivery.not_retryable", state=row.state)
+        audit.record(conn, by, "delivery.retry", f"delivery:{row.id}", number=row.number, state=row.state)
+        if row.state == "pending":
+            conn.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(next_at=hub.now()))
+        elif row.state != "in_doubt":
+            _rebuild(conn, hub, row, by)
+    if row.state == "in_doubt":
+        look_now(hub, delivery_id, by=by)
+    with hub.db.read() as conn:
+        return str(_load(conn, hub, delivery_id).state)
+
+
+def _rebuild(conn: Connection, hub: Hub, row: Row[Any], by: str) -> None:
+    try:
+        values = _made_anew(conn, hub, row)
+    except documents.NotReady as error:
+        values = {"error": error.as_dict()}
+    outcome = str(values.get("state", row.state))
+    conn.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(fence=DELIVERY.c.fence + 1, **values))
+    outbox.note(conn, row.id, "retry", outcome, hub.now(), error=_error(values), by=by)
+
+
+def _error(values: dict[str, Any]) -> dict[str, Any] | None:
+    return values["error"] if isinstance(values.get("error"), dict) else None
+
+
+def _made_anew(conn: Connection, hub: Hub, row: Row[Any]) -> dict[str, Any]:
+    again = {"state": "pending", "error": null(), "next_at": hub.now(), "lease_until": EPOCH, "absent": 0}
+    if settle.is_settlement(row):
+        return again | settle.rebuild(conn, hub, row)
+    rule = next((rule for rule in hub.settings.rules if rule.name == row.rule), None)
+    event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
+    if rule is None or event is None:
+        raise documents.NotReady("rule.gone", rule=row.rule)
+    facts = Facts(conn, hub, [event])
+    if rule.per == "day" and documents.amount_of(facts, event) is not None:
+        settle.add_items(conn, facts, [(event, rule)])
+        return {"state": "cancelled", "error": ConnectorError("settlement.item_made").as_dict()}
+    document = documents.build(facts, event, rule, facts.accounts[row.account_id])
+    if document.number != row.number and outbox.was_sent(conn, row.id):
+        raise documents.NotReady("delivery.kind_changed", number=row.number, kind=row.kind)
+    if outbox.number_taken(conn, row, document.number):
+        raise documents.NotReady("delivery.number_taken", number=document.number)
+    return again | {"kind": document.kind} | documents.built(document)
+
+
+def look_now(hub: Hub, delivery_id: str, *, by: str) -> None:
+    """Look an outcome in doubt up at its destination at once and follow what is found, as the hub would when it is due."""
+    row = outbox.claim_one(hub, delivery_id, ("in_doubt",))
+    if row is not None:
+        machine.Attempt(hub, accounts.by_id(hub, row.account_id), row, by=by).run()
+
+
+def cancel(hub: Hub, delivery_id: str, *, by: str, reason: str) -> None:
+    """Give a delivery up. Raises DeliveryFault when it is on its way, in doubt or there.
+
+    One that was tried before is looked up first: what exists at the destination is settled there, not here.
+    """
+    with hub.db.read() as conn:
+        row, tried = _load(conn, hub, delivery_id), outbox.was_sent(conn, delivery_id)
+    if row.state not in ("pending", "rejected"):
+        raise _fault(hub, "delivery.not_cancellable", state=row.state)
+    if tried and row.document:
+        _must_be_absent(hub, row)
+    with hub.db.write() as conn:
+        now = outbox.lock(conn, delivery_id)
+        if now is None or (now.state, now.fence) != (row.state, row.fence):
+            raise _fault(hub, "delivery.not_cancellable", state=now.state if now else "")
+        outbox.cancel(conn, delivery_id, ConnectorError("delivery.cancelled"))
+        outbox.note(conn, delivery_id, "cancel", "cancelled", hub.now(), by=by)
+        audit.record(conn, by, "delivery.cancel", f"delivery:{delivery_id}", number=row.number, reason=reason)
+
+
+def _must_be_absent(hub: Hub, row: Row[Any]) -> None:
+    """Ask the destination; only a clean absence, late enough after the last write to be trusted, lets it be given up."""
+    attempt = machine.Attempt(hub, accounts.by_id(hub, row.account_id), row, by="person")
+    wait = machine.settle_seconds(hub, attempt.account.platform, row.kind)
+    with hub.db.read() as conn:
+        last = outbox.last_step(conn, row.id, "send")
+    if last is not None and (hub.now() - last).total_seconds() < wait:
+        raise _fault(hub, "delivery.too_early", seconds=round(wait))
+    try:
+        found = attempt.sink().find(documents.from_json(row.document))
+    except ConnectorError as error:
+        raise DeliveryFault(hub, error) from None
+    if found is not None:
+        raise _fault(hub, "delivery.exists", number=row.number, state=found.state)
+
+
+def settle_reversal(hub: Hub, delivery_id: str, *, by: str, note: str) -> None:
+    """A person says that the reversal of a delivered deal was booked at the destination by hand."""
+    with hub.db.write() as conn:
+        if delivery_id not in outbox.needing_reversal(conn, [delivery_id]):
+            raise _fault(hub, "delivery.no_reversal")
+        outbox.note(conn, delivery_id, "reverse", "done", hub.now(), by=by)
+        audit.record(conn, by, "delivery.reversed", f"delivery:{delivery_id}", note=note)

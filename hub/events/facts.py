@@ -1,0 +1,118 @@
+"""What documents are made from, loaded in bulk for a batch of events: deals, orders, refunds, buyers, earlier deliveries."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from connectors.base import Party
+from hub.core import Hub
+from hub.events.outbox import ACCOUNT, DELIVERY, rows_in
+from hub.identity import golden
+from hub.models import Customer, CustomerAlias, Deal, DealLine, Order, OrderLine, Profile, Refund
+from hub.models.base import table
+
+DEAL, DEAL_LINE, ORDER, ORDER_LINE = table(Deal), table(DealLine), table(Order), table(OrderLine)
+REFUND, PROFILE, CUSTOMER, ALIAS = table(Refund), table(Profile), table(Customer), table(CustomerAlias)
+
+
+def code(prefix: str, *parts: str) -> str:
+    """A stable code of [A-Z0-9]: the prefix and 80 bits of hash."""
+    return prefix + b32encode(blake2b("|".join(parts).encode(), digest_size=10).digest()).decode()
+
+
+def customer_code(customer_id: str) -> str:
+    """The code under which a customer is known at destinations."""
+    return code("C", "customer", customer_id)
+
+
+def shop_party(account: Any) -> Party:
+    """A shop as the party of its settlements and of orders without a named buyer."""
+    return Party(code("S", "shop", account.key), account.title)
+
+
+def accounts_by_id(conn: Connection) -> dict[int, Row[Any]]:
+    """Id, key, title and platform of all accounts."""
+    columns = (ACCOUNT.c.id, ACCOUNT.c.key, ACCOUNT.c.title, ACCOUNT.c.platform)
+    return {row.id: row for row in conn.execute(select(*columns))}
+
+
+class Facts:
+    """Rows by reference. events: those that documents are to be made of (kind, subject)."""
+
+    def __init__(self, conn: Connection, hub: Hub, events: Iterable[Any]) -> None:
+        self._conn, self._ring = conn, hub.ring
+        self.language = hub.settings.language
+        subjects: dict[str, list[str]] = {}
+        for event in events:
+            subjects.setdefault(event.kind.split(".")[0], []).append(event.subject)
+        self.deliveries = self._by(DELIVERY, "id", subjects.get("delivery", ()))
+        deals = [*subjects.get("deal", ()), *(row.subject for row in self.deliveries.values())]
+        self.deals = self._by(DEAL, "ref", deals)
+        self.refunds = self._by(REFUND, "ref", subjects.get("refund", ()))
+        of_refunds = [row.order_ref for row in self.refunds.values() if row.order_ref]
+        self.orders = self._by(ORDER, "ref", [*subjects.get("order", ()), *of_refunds])
+        self._deal_lines = self._grouped(DEAL_LINE, "deal_ref", self.deals)
+        self._order_lines = self._grouped(ORDER_LINE, "order_ref", self.orders)
+        self.accounts = accounts_by_id(conn)
+        self._load_customers()
+
+    def _by(self, table: Any, key: str, values: Iterable[str]) -> dict[str, Row[Any]]:
+        return {getattr(row, key): row for row in rows_in(self._conn, select(table), table.c[key], values)}
+
+    def _grouped(self, table: Any, key: str, values: Iterable[str]) -> dict[str, list[Row[Any]]]:
+        found: dict[str, list[Row[Any]]] = {}
+        for row in rows_in(self._conn, select(table), table.c[key], values):
+            found.setdefault(getattr(row, key), []).append(row)
+        return found
+
+    def _load_customers(self) -> None:
+        refs = [row.profile_ref for rows in (self.deals, self.orders) for row in rows.values() if row.profile_ref]
+        query = select(PROFILE.c.ref, PROFILE.c.customer_id)
+        self._profiles = {row.ref: row.customer_id for row in rows_in(self._conn, query, PROFILE.c.ref, refs)}
+        self._customers = self._by(CUSTOMER, "id", self._profiles.values())
+        aliases = rows_in(self._conn, select(ALIAS.c.id, ALIAS.c.customer_id), ALIAS.c.customer_id, self._customers)
+        self._aliases: dict[str, list[str]] = {}
+        for row in aliases:
+            self._aliases.setdefault(row.customer_id, []).append(row.id)
+
+    def lines(self, ref: str) -> list[Row[Any]]:
+        """The lines of a deal or order, in the source's order of keys."""
+        rows = self._deal_lines.get(ref) or self._order_lines.get(ref) or []
+        return sorted(rows, key=lambda row: (len(row.key), row.key))
+
+    def customer(self, profile_ref: str | None) -> tuple[str, dict[str, Any]] | None:
+        """The id and the golden values of the customer behind a profile; None while it has not arrived."""
+        row = self._customers.get(self._profiles.get(profile_ref or "", ""))
+        if row is None:
+            return None
+        return row.id, golden.values(golden.read(self._ring, row.id, bytes(row.data)))
+
+    def party_code(self, customer_id: str, account_id: int) -> str:
+        """The code for this customer at this destination.
+
+        A customer that has taken others over keeps the code that one of them was first delivered under there, so that
+        a merge opens no second party at the destination.
+        """
+        others = self._aliases.get(customer_id)
+        if not others:
+            return customer_code(customer_id)
+        codes = {customer_code(each) for each in (customer_id, *others)}
+        used = (found for found in self._codes_used(customer_id, account_id) if found in codes)
+        return next(used, customer_code(customer_id))
+
+    def _codes_used(self, customer_id: str, account_id: int) -> list[str]:
+        """Party codes of this customer's deliveries to the account, oldest first."""
+        d = DELIVERY.c
+        rows: list[Row[Any]] = []
+        for about in (DEAL, ORDER):
+            theirs = select(d.created_at, d.id, d.document).join(about, about.c.ref == d.subject)
+            theirs = theirs.join(PROFILE, PROFILE.c.ref == about.c.profile_ref)
+            mine = theirs.where(PROFILE.c.customer_id == customer_id, d.account_id == account_id, d.state != "cancelled")
+            rows += self._conn.execute(mine).all()
+        rows.sort(key=lambda row: (row.created_at, row.id))
+        return [row.document["party"]["code"] for row in rows if row.document.get("party")]

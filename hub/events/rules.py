@@ -1,0 +1,105 @@
+"""Rules: which events become documents, and where to. An event leaves the list in the transaction of its deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, not_, select, update
+
+from config.settings import Rule, Settings
+from connectors.errors import ConfigError
+from connectors.messages import explain
+from hub.core import Hub
+from hub.events import outbox, settle
+from hub.events.book import EVENT, Book, starts
+from hub.events.documents import amount_of, draft
+from hub.events.facts import Facts
+
+log = structlog.get_logger("hub.events")
+LONGEST_CALL = 40
+"""Seconds that one call to a destination may take; a lease must last longer."""
+
+
+def wanted_kinds(settings: Settings) -> frozenset[str]:
+    """The event kinds that some rule must see."""
+    wanted = {rule.on for rule in settings.rules}
+    wanted |= {"refund.succeeded" for rule in settings.rules if rule.per == "day"}
+    wanted |= {"deal.reversed" for rule in settings.rules if rule.on == "deal.signed"}
+    return frozenset(wanted)
+
+
+# -- checking
+
+
+def check(hub: Hub) -> list[str]:
+    """What is wrong with the rules, each as one text with its next step, in the hub's language."""
+    found = [error for errors in Book.load(hub).faults.values() for error in errors]
+    return [" ".join(explain(error, hub.settings.language)) for error in [*found, *_advice(hub)]]
+
+
+def _advice(hub: Hub) -> list[ConfigError]:
+    found = []
+    if hub.settings.rules and hub.settings.lease_seconds < LONGEST_CALL:
+        found.append(ConfigError("rule.lease_short", seconds=hub.settings.lease_seconds, least=LONGEST_CALL))
+    names = {rule.name for rule in hub.settings.rules if rule.per == "day"}
+    with hub.db.read() as conn:
+        waiting = [row for row in settle.open_items(conn) if row.rule not in names]
+    return found + [ConfigError("rule.items_waiting", rule=row.rule, count=row.count) for row in waiting]
+
+
+# -- dispatching
+
+
+def dispatch(hub: Hub, limit: int = 500) -> int:
+    """Apply the rules to up to ``limit`` waiting events; how many were handled.
+
+    Deliveries and settlement items are written in the transaction that takes the events off the list. Events that a
+    broken rule wants stay on it until the rule is mended.
+    """
+    book = Book.load(hub)
+    with hub.db.write() as conn:
+        outbox.serialise(conn)
+        events = _waiting(conn, book, limit)
+        if not events:
+            return 0
+        pairs = [(event, rule) for event in events for rule in _rules_for(book, event)]
+        _deliver(conn, hub, pairs)
+        for event in events:
+            if event.kind == "deal.reversed":
+                outbox.reverse_deal(conn, event.subject, hub.now())
+        ids = [event.id for event in events]
+        for start in range(0, len(ids), outbox.CHUNK):
+            part = EVENT.c.id.in_(ids[start : start + outbox.CHUNK])
+            conn.execute(update(EVENT).where(part).values(pending=False))
+    return len(events)
+
+
+def _waiting(conn: Connection, book: Book, limit: int) -> Sequence[Any]:
+    waiting = select(EVENT).where(EVENT.c.pending).order_by(EVENT.c.recorded_at).limit(limit)
+    held_back = book.held_back()
+    if held_back is not None:
+        log.debug("events_wait_for_rules", rules=sorted(book.rules[place].name for place in book.faults))
+        waiting = waiting.where(not_(held_back))
+    return conn.execute(waiting.with_for_update(skip_locked=True)).all()
+
+
+def _rules_for(book: Book, event: Any) -> list[Rule]:
+    source = book.accounts.get(event.account_id)
+    if source is None:
+        return []
+    return [rule for rule in book.usable if rule.takes(event.kind, source.key) and event.at >= starts(rule)]
+
+
+def _deliver(conn: Connection, hub: Hub, pairs: Sequence[tuple[Any, Rule]]) -> None:
+    facts = Facts(conn, hub, {event.id: event for event, rule in pairs if _needs_facts(event, rule)}.values())
+    items = [(event, rule) for event, rule in pairs if rule.per == "day" and amount_of(facts, event) is not None]
+    settle.add_items(conn, facts, items)
+    noted = {(event.id, rule.name) for event, rule in items}
+    drafts = (draft(facts, event, rule) for event, rule in pairs if (event.id, rule.name) not in noted)
+    outbox.add(conn, [row for row in drafts if row is not None], hub.now())
+
+
+def _needs_facts(event: Any, rule: Rule) -> bool:
+    return rule.per == "event" or event.data.get("amount") is None
