@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+
 from connectors.errors import MappingError
 from mappings.compile import CompiledMapping, MappingFault
 
