@@ -1,0 +1,1 @@
+"""金蝶云星空 (K/3 Cloud): sales orders, receivables and daily settlements, each exactly once."""
