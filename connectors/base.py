@@ -32,7 +32,7 @@ Record = dict[str, Any]
 class Config(BaseModel):
     """Base of a connector's configuration: drives form, validation, docs and redaction at once."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 def setting(

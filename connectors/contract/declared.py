@@ -18,6 +18,7 @@ ALLOWED_IMPORTS = {f"connectors.{name}" for name in ("base", "errors", "http", "
 OURS = {"connectors", "hub", "webhooks", "mappings", "config"}
 ERROR_NAMES = {name for name, item in vars(errors).items() if inspect.isclass(item) and issubclass(item, ConnectorError)}
 KEY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_.]*")
+RINGS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
 SECRET_NAME = re.compile(r"secret|password|passwd|private|aes_?key")
 
 
@@ -169,8 +170,9 @@ def check_notices_wrong_secrets(bench: Bench) -> None:
 
 
 def scrambled(value: str) -> str:
-    """Another value of the same length and alphabet."""
-    return value[1:] + value[0] if len(set(value)) > 1 else "x" * len(value)
+    """Another value of the same shape: digits stay digits, hex stays hex, letters keep their case."""
+    turned = {a: b for ring in RINGS for a, b in zip(ring, ring[1:] + ring[0], strict=True)}
+    return "".join(turned.get(letter, letter) for letter in value)
 
 
 def records(bench: Bench, name: str, count: int) -> dict[str, dict[str, object]]:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from structlog.testing import capture_logs
 
+from connectors.base import Document
 from connectors.contract.bench import Bench
 from connectors.contract.delivering import sample_document
 from connectors.contract.pushed import Receiver
@@ -59,7 +60,7 @@ def tried(bench: Bench) -> list[str]:
         if "source" in bench.manifest.roles:
             steps += [lambda c=connector, n=name: list(c.pages(n, bench.window(n), None)) for name in bench.manifest.streams]
         if "sink" in bench.manifest.roles:
-            steps += [lambda c=connector, k=kind: c.send(sample_document(bench, k)) for kind in bench.manifest.documents]
+            steps += [lambda c=connector, d=document: c.send(d) for document in documents(bench)]
         for step in steps:
             try:
                 said.append(repr(step()))
@@ -67,6 +68,11 @@ def tried(bench: Bench) -> list[str]:
                 said.append(f"{error} {error!r} {error.as_dict()}")
     bench.sim.faults.clear()
     return said
+
+
+def documents(bench: Bench) -> list[Document]:
+    """A document of each kind, each with a number of its own."""
+    return [sample_document(bench, kind, number) for number, kind in enumerate(bench.manifest.documents, 1)]
 
 
 @scenario()
@@ -101,8 +107,8 @@ def every_call_has_a_budget(bench: Bench) -> None:
     for name in bench.manifest.streams if "source" in bench.manifest.roles else ():
         bench.populate(name, 2)
         bench.pull(name)
-    for kind in bench.manifest.documents if "sink" in bench.manifest.roles else ():
-        bench.sink().send(sample_document(bench, kind))
+    for document in documents(bench) if "sink" in bench.manifest.roles else ():
+        bench.sink().send(document)
     if not bench.calls:
         skip("this connector makes no calls")
     limiting = [b.match for b in bench.manifest.budgets if b.per_second or b.per_minute or b.per_day or b.parallel]
