@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
@@ -19,14 +19,18 @@ class SettingsError(ValueError):
 class Rule(BaseModel):
     """What becomes of an event: which document, where to, and how it is gathered.
 
-    on: event kind. source, to: account keys (patterns allowed in source). make: a document kind of the destination.
+    on: event kind (``event`` in a file). source, to: account keys (patterns allowed in source). make: a document kind
+    of the destination.
     per: 'event' = one document each, 'day' = one settlement document per shop and day. to '@origin' sends back to the
     account the event came from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    on: Literal["deal.signed", "deal.reversed", "order.paid", "order.completed", "refund.succeeded", "delivery.sent"]
+    on: Literal["deal.signed", "deal.reversed", "order.paid", "order.completed", "refund.succeeded", "delivery.sent"] = Field(
+        # In a file the key is ``event``: YAML 1.1 reads a bare ``on`` as true.
+        validation_alias=AliasChoices("event", "on")
+    )
     source: str = "*"
     to: str
     make: str

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from config.settings import Settings
 from hub.security import keyring
@@ -23,7 +24,7 @@ def utc_now() -> datetime:
 class Hub:
     """One running hub. clock: the time that windows, leases and due times use (tests move it).
 
-    stopping: set when the process is asked to stop; jobs look at it between pages.
+    stopping: set when the process is asked to stop; jobs look at it between pages. runner: what runs jobs in this process.
     """
 
     settings: Settings
@@ -32,6 +33,7 @@ class Hub:
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     stopping: Callable[[], bool] = field(default=lambda: False)
+    runner: Any = None
 
     @classmethod
     def open(cls, settings: Settings, *, migrate: bool = True) -> Hub:

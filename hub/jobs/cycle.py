@@ -7,6 +7,7 @@ import time
 from sqlmodel import col, func, select
 
 from hub.core import Hub
+from hub.events import settle
 from hub.jobs import work
 from hub.jobs.plan import Planner
 from hub.models import Delivery, Event
@@ -20,7 +21,7 @@ def drain(hub: Hub, *, seconds: float = 120.0) -> bool:
         due = list(planner.due())
         for job, key in due:
             work.run(hub, job, key)
-        if not due:
+        if not due and not settle.close_days(hub):
             if not _waiting(hub):
                 return True
             time.sleep(0.05)
