@@ -12,7 +12,7 @@ from typing import Any
 EXACT_BELOW = 1e15
 """Excel keeps 15 digits (docs: Excel specifications and limits): a longer number has lost its end before we see it."""
 _TRIM = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
-_LOST = re.compile(r"\d(?:\.\d+)?E\+\d{2,3}", re.I)
+_LOST = re.compile(r"-?\d(?:\.\d+)?E\+\d{2,3}", re.I)
 _WRAPPED = re.compile(r'="(.*)"', re.S)
 _MOMENT = re.compile(
     r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?"

@@ -6,11 +6,12 @@ import codecs
 import csv
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from connectors.errors import ConfigError
 from connectors.files.cells import cell_text, plain
@@ -105,6 +106,8 @@ def _separator(text: str) -> str:
 def _open_excel(data: bytes, name: str | None) -> Table:
     if data.startswith(b"PK"):
         _check_unpacked(data)
+    elif "EncryptedPackage".encode("utf-16-le") in data:
+        raise ConfigError("files.password")
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
             sheets = _sheets(book)
@@ -113,8 +116,6 @@ def _open_excel(data: bytes, name: str | None) -> Table:
             grid = [left + [cell_text(value) for value in line] for line in chosen.iter_rows()]
             most = len(grid) - 1, max(map(len, grid)) - 1
             areas = [(a, (min(b[0], most[0]), min(b[1], most[1]))) for a, b in chosen.merged_cell_ranges or []]
-    except PasswordError:
-        raise ConfigError("files.password") from None
     except CalamineError:
         raise ConfigError("files.not_excel") from None
     table = _table(lambda: iter(enumerate(grid, 1)), areas)
@@ -156,7 +157,9 @@ def _table(lines: Callable[[], Iterator[Line]], areas: Sequence[Area] = ()) -> T
         raise ConfigError("files.title_row", row=top)
     if any(first < top <= last + 1 for (first, _), (last, _) in areas):
         raise ConfigError("files.merged_header", row=top)
-    unnamed = sorted({i for _, cells in below for i, cell in enumerate(cells) if cell and not (headers[i : i + 1] or [""])[0]})
+    beyond = Counter(i for _, cells in below for i, cell in enumerate(cells) if cell and not (headers[i : i + 1] or [""])[0])
+    # In a few rows it is the rows that have shifted, which is told row by row.
+    unnamed = sorted(i for i, count in beyond.items() if count * 2 > len(below))
     if unnamed:
         raise ConfigError("files.unnamed_columns", columns="、".join(map(letter, unnamed)), row=top)
     twice = [header for i, header in enumerate(headers) if header and header in headers[:i]]
