@@ -85,10 +85,6 @@ class Api:
         """The simulated shop's clock as its rows keep time."""
         return self._now().astimezone(BEIJING).replace(tzinfo=None)
 
-    def time(self, params: Params, session: Session | None) -> dict[str, Any]:
-        """taobao.time.get"""
-        return {"time": text_of(self.now())}
-
     def seller(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.user.seller.get"""
         known = {"nick": session.shop if session else "", "type": "B", "user_id": 263685215, "status": "normal"}
@@ -162,6 +158,10 @@ class Api:
         return {"total_results": len(rows), **body}
 
 
+def _time(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
+    return {"time": text_of(api.now())}
+
+
 def _chosen(params: Params, rows: Iterable[Row], types: set[str], states: frozenset[str]) -> list[Row]:
     status, nick, buyer = params.get("status"), params.get("buyer_nick"), params.get("buyer_open_uid")
     if status and status not in states:
@@ -227,7 +227,7 @@ _LIST = _words("fields status type buyer_nick buyer_open_uid page_no page_size u
 _MODIFIED, _ENTERED = _words("start_modified end_modified"), _words("start_create end_create")
 _TRADES = _LIST | _words("ext_type tag")
 METHODS = {
-    "taobao.time.get": Method(Api.time, frozenset(), session=False),
+    "taobao.time.get": Method(_time, frozenset(), session=False),
     "taobao.user.seller.get": Method(Api.seller, _words("fields"), _words("fields")),
     "taobao.trades.sold.increment.get": Method(Api.increment, _TRADES | _MODIFIED, _MODIFIED | {"fields"}, "trade", pages=True),
     "taobao.trades.sold.incrementv.get": Method(Api.incrementv, _TRADES | _ENTERED, _ENTERED | {"fields"}, "trade", pages=True),

@@ -179,7 +179,7 @@ def pulled(shop, stream):
     return found
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the published order export is not on this machine (see the README)")
+@pytest.mark.skipif(not REAL.exists(), reason="needs the published export tmall_orders_2020-02.csv in ../shared/data")
 def test_a_real_month_over_the_protocol_equals_the_file(shop):
     with REAL.open(encoding="utf-8-sig", newline="") as file:
         rows = [{name.strip(): cell for name, cell in row.items()} for row in csv.DictReader(file)]
