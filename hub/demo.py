@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from hub.core import Hub
 from hub.events import delivery
 from hub.events.documents import from_json
 from hub.jobs.cycle import drain
-from hub.models import Account, Customer, Delivery, Event, LedgerEntry
+from hub.models import Account, Customer, Delivery, Event, LedgerEntry, SettlementItem
 from hub.sync.connect import connect as connector_of
 from hub.sync.foreground import sync
 
@@ -114,6 +115,7 @@ def play(stage: Stage) -> dict[str, Any]:
     for name, simulator in stage.simulators.items():
         simulator.live(stage.story, f"{stage.url}/webhooks/{name}")
     live = pull_all(stage)
+    pull_all(stage)  # reads back what was just written to the CRM
     before = _fingerprint(stage)
     again = pull_all(stage)
     quiet = before == _fingerprint(stage) and not any(s["changed"] for streams in again.values() for s in streams.values())
@@ -183,59 +185,60 @@ def _ledger(simulator: Simulator) -> dict[str, dict[str, int]]:
 
 def compare(stage: Stage) -> list[str]:
     """Each difference between the hub's deliveries and the simulators' ledgers, and between events and deliveries."""
+    statement = select(Account.key, Delivery.number, Delivery.kind, Delivery.state, Delivery.amount).join(
+        Account, col(Account.id) == col(Delivery.account_id)
+    )
     with stage.hub.db.read() as conn:
-        rows = conn.execute(
-            select(Account.key, Delivery.number, Delivery.kind, Delivery.state, Delivery.amount).join(
-                Account, col(Account.id) == col(Delivery.account_id)
-            )
-        ).all()
+        rows = conn.execute(statement).all()
         events = conn.execute(select(Event.kind, Event.data)).all()
+        waiting = conn.execute(select(func.sum(SettlementItem.amount)).where(col(SettlementItem.delivery_id).is_(None)))
+        open_days = int(waiting.scalar_one() or 0)
     found = [f"{key} {number}: {state}" for key, number, _, state, _ in rows if state != "sent"]
     for name, simulator in stage.simulators.items():
-        mine = {number: (kind, amount) for key, number, kind, _, amount in rows if key == name}
-        kinds = {kind for kind, _ in mine.values()}
-        theirs = [entry for entry in simulator.ledger if entry["kind"] in kinds]
-        numbers = [entry["number"] for entry in theirs]
-        found += [f"{name} {number}: not in the ledger" for number in mine.keys() - set(numbers)]
-        found += [
-            f"{name} {number}: {numbers.count(number)} times in the ledger"
-            for number in set(numbers)
-            if numbers.count(number) > 1
-        ]
-        found += [f"{name} {e['number']}: unknown to the hub" for e in theirs if e["number"] not in mine]
-        for entry in theirs:
-            if "amount" in entry and entry["number"] in mine and entry["amount"] != mine[entry["number"]][1]:
-                found.append(
-                    f"{name} {entry['number']}: {entry['amount']} in the ledger, {mine[entry['number']][1]} in the hub"
-                )
-    return found + _owed(rows, events)
+        mine = {number: amount for key, number, _, _, amount in rows if key == name}
+        kinds = {kind for key, _, kind, _, _ in rows if key == name}
+        found += _against(name, mine, [entry for entry in simulator.ledger if entry["kind"] in kinds])
+    return found + _owed(rows, events, open_days)
 
 
-def _owed(rows: Any, events: Any) -> list[str]:
-    amounts = {
-        kind: sum(data["amount"] for k, data in events if k == kind)
-        for kind in ("deal.signed", "order.paid", "refund.succeeded")
-    }
-    sent = {kind: sum(r[4] for r in rows if r[2] == kind and r[3] == "sent") for kind in ("receivable", "settlement")}
+def _against(name: str, mine: dict[str, int], ledger: list[dict[str, Any]]) -> list[str]:
+    times = Counter(entry["number"] for entry in ledger)
+    found = [f"{name} {number}: not in the ledger" for number in mine.keys() - times.keys()]
+    found += [f"{name} {number}: {count} times in the ledger" for number, count in times.items() if count > 1]
+    found += [f"{name} {number}: unknown to the hub" for number in times.keys() - mine.keys()]
+    for entry in ledger:
+        here, there = mine.get(entry["number"]), entry.get("amount")
+        if there is not None and here is not None and here != there:
+            found.append(f"{name} {entry['number']}: {there} in the ledger, {here} in the hub")
+    return found
+
+
+def _owed(rows: Any, events: Any, open_days: int) -> list[str]:
+    """Signed deals against receivables; payments less refunds against settlements and what waits for its day to close."""
+    amounts: Counter[str] = Counter()
+    for kind, data in events:
+        amounts[kind] += data.get("amount") or 0
+    sent: Counter[str] = Counter()
+    for _, _, kind, state, amount in rows:
+        sent[kind] += amount if state == "sent" else 0
     found = []
     if sent["receivable"] != amounts["deal.signed"]:
         found.append(f"signed deals {amounts['deal.signed']}, receivables {sent['receivable']}")
-    if sent["settlement"] != amounts["order.paid"] - amounts["refund.succeeded"]:
-        found.append(f"paid less refunds {amounts['order.paid'] - amounts['refund.succeeded']}, settled {sent['settlement']}")
+    net = amounts["order.paid"] - amounts["refund.succeeded"]
+    if sent["settlement"] + open_days != net:
+        found.append(f"paid less refunds {net}, settled {sent['settlement']}, open {open_days}")
     return found
 
 
 def run(*, exit_after: bool, port: int, as_json: bool) -> bool:
     """Play the demo; unless ``exit_after``, keep serving. Returns whether everything agreed."""
     configure("error")
-    with (
-        tempfile.TemporaryDirectory(prefix="lianshu-demo-") as folder,
-        staged(demo_settings(Path(folder)), 0 if exit_after else port) as stage,
-    ):
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lianshu-demo-"))
+        stage = stack.enter_context(staged(demo_settings(Path(folder)), 0 if exit_after else port))
         found = play(stage)
-        sys.stdout.write(
-            orjson.dumps(found, default=str, option=orjson.OPT_INDENT_2).decode() + "\n" if as_json else told(found)
-        )
+        shown = orjson.dumps(found, default=str, option=orjson.OPT_INDENT_2).decode() + "\n" if as_json else told(found)
+        sys.stdout.write(shown)
         sys.stdout.flush()
         if not exit_after:
             _keep_serving(stage)
@@ -266,24 +269,25 @@ def yuan(minor: int) -> str:
 
 def told(found: dict[str, Any]) -> str:
     """The demo's result in words."""
+
+    def mark(good: bool) -> str:
+        return "✓" if good else "✗"
+
     lines = ["联枢演示 / Lianshu demo", ""]
     for name, streams in found["pulled"].items():
-        for stream, counts in streams.items():
-            lines.append(
-                f"  {name:8} {stream:10} 读取 {counts['fetched']:>5}  变更 {counts['changed']:>5}  隔离 {counts['quarantined']}"
-            )
-    lines.append(
-        f"\n客户 customers: {found['customers']}（{found['customers_with_several_sources']} 位来自多个来源 / from several sources）"
-    )
-    lines.append(f"交付 deliveries: {found['deliveries']}")
+        for stream, n in streams.items():
+            lines.append(f"  {name:8} {stream:10} 读取 {n['fetched']:>5}  变更 {n['changed']:>5}  隔离 {n['quarantined']}")
+    several = found["customers_with_several_sources"]
+    lines.append(f"\n客户 customers: {found['customers']}（{several} 位来自多个来源 / from several sources）")
+    states = ", ".join(f"{state} {count}" for state, count in found["deliveries"].items() if count)
+    lines.append(f"交付 deliveries: {states}")
     for name, kinds in found["ledgers"].items():
         for kind, entry in kinds.items():
             lines.append(f"  {name} 账本 ledger: {kind} × {entry['count']}  {yuan(entry['amount'])}")
-    lines.append(f"再跑一遍没有变化 / a second run changed nothing: {'✓' if found['second_run_changed_nothing'] else '✗'}")
     repeated = found["duplicate_push"]
-    lines.append(
-        f"重复推送被拒绝并认领 / duplicate refused and adopted: {'✓' if repeated['refused'] and repeated['adopted'] else '✗'}"
-    )
+    lines.append(f"{mark(found['second_run_changed_nothing'])} 再跑一遍没有变化 / a second run changed nothing")
+    lines.append(f"{mark(repeated['refused'])} 重复推送被对方拒绝 / a duplicate push was refused")
+    lines.append(f"{mark(repeated['adopted'])} 已有单据被认领 / the document there was adopted")
     lines += [f"  ✗ {line}" for line in found["differences"]]
-    lines.append(f"两边账目一致 / both sides agree: {'✓' if found['consistent'] else '✗'}")
+    lines.append(f"{mark(found['consistent'])} 两边账目一致 / both sides agree to the fen")
     return "\n".join(lines) + "\n"

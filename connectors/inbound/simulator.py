@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from connectors.inbound import sim_story
 from connectors.sandbox import Simulator
+from connectors.story import Story
 
 _KEY = bytes(range(7, 39))
 _OTHER_KEY = bytes(range(8, 40))
@@ -74,6 +76,14 @@ class FormSender(Simulator):
         self.records[stream][key] = {"id": key, **make(number), "created_at": stamp, "updated_at": stamp}
         self.versions[stream, key] = 1
         return key
+
+    def play(self, story: Story) -> None:
+        """See ``Simulator.play``."""
+        sim_story.play(self, story)
+
+    def live(self, story: Story, url: str) -> None:
+        """See ``Simulator.live``."""
+        sim_story.live(self, story, url)
 
     def touch(self, stream: str, key: str) -> None:
         """The record changes now."""

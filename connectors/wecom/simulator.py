@@ -16,6 +16,8 @@ from typing import Any
 from flask import Flask, Response, request
 
 from connectors.sandbox import Simulator
+from connectors.story import Story
+from connectors.wecom import sim_story
 from connectors.wecom.sim_api import Answer, Api
 from connectors.wecom.sim_callback import Sender, event_xml
 from connectors.wecom.sim_gate import App, Gate, Limits, Refusal, refusal_text
@@ -243,6 +245,14 @@ class WeComSimulator(Simulator):
     def _pair(key: str) -> tuple[str, str]:
         userid, _, external_userid = key.rpartition("/")
         return userid, external_userid
+
+    def play(self, story: Story) -> None:
+        """See ``Simulator.play``."""
+        sim_story.play(self, story)
+
+    def live(self, story: Story, url: str) -> None:
+        """See ``Simulator.live``."""
+        sim_story.live(self, story, url)
 
     def kill_tokens(self) -> None:
         """Early revocation of all tokens: 40014."""
