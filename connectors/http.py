@@ -113,12 +113,14 @@ class Response:
     def retry_after(self) -> float | None:
         """Seconds of a Retry-After header."""
         value = self.headers.get("Retry-After", "")
-        if value.isdigit():
+        if value.isascii() and value.isdigit():
             return float(value)
         try:
-            return max(0.0, (parsedate_to_datetime(value) - utc_now()).total_seconds()) if value else None
+            until = parsedate_to_datetime(value)
         except ValueError:
             return None
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return max(0.0, (until - utc_now()).total_seconds())
 
 
 def at(body: Any, path: str) -> Any:

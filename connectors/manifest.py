@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -37,6 +37,13 @@ def duration(value: Any) -> timedelta:
     if not found:
         raise ValueError(f"a duration is a number and one of s, m, h, d (for example 30m), not {value!r}")
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"there is no zone {name!r}; write it as Asia/Shanghai") from None
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -85,7 +92,7 @@ class Cursor(_Strict):
         if self.kind == "time" and not self.zone:
             raise ValueError("a cursor of kind time declares its zone (for example Asia/Shanghai)")
         if self.zone:
-            ZoneInfo(self.zone)
+            _zone(self.zone)
         if self.overlap >= self.max_window:
             raise ValueError("overlap must be shorter than max_window, or the windows never advance")
         return self
@@ -237,6 +244,7 @@ class Manifest(_Strict):
         for code, rule in self.errors.table.items():
             if rule.hint and rule.hint not in self.messages:
                 raise ValueError(f"errors.table.{code}.hint {rule.hint!r} has no text under messages")
+        _ = self.ordered_streams
         return self
 
     @cached_property
@@ -247,16 +255,29 @@ class Manifest(_Strict):
         while todo:
             ready = [name for name in todo if all(other in done for other in self.streams[name].after)]
             if not ready:
-                raise ManifestError(f"{self.name}: streams.after goes round in a circle: {', '.join(todo)}")
+                raise ManifestError(f"streams.after goes round in a circle: {', '.join(todo)}")
             done += ready
             todo = [name for name in todo if name not in done]
         return done
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML would keep the last, and a rule of the error table be lost unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.YAMLError(f"{key!r} stands twice (line {key_node.start_mark.line + 1})")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def load_manifest(path: Path) -> Manifest:
     """Read and check a manifest. Raises ManifestError that names every mistake with its place."""
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        data = yaml.load(path.read_text("utf-8"), _OnceLoader)  # noqa: S506 - a safe loader, only stricter
     except FileNotFoundError:
         raise ManifestError(f"{path}: there is no manifest.yaml in this folder") from None
     except yaml.YAMLError as error:
