@@ -148,6 +148,16 @@ def test_bounds_are_beijing_seconds_rounded_outwards(shop):
     list(connector.pages("order", Window(start, start + timedelta(milliseconds=50)), None))
     assert sent[0][1]["start_modified"] == "2026-03-01 02:00:00"
     assert sent[0][1]["end_modified"] == "2026-03-01 02:00:01"
+    list(connector.pages("order", Window(start, start + timedelta(seconds=5)), None))
+    assert sent[-1][1]["end_modified"] == "2026-03-01 02:00:06"
+
+
+def test_an_empty_parameter_is_left_out(shop):
+    connector = shop.connector()
+    sent = asked(shop, connector)
+    connector.fetch_one("order", "1")
+    connector._call("taobao.user.seller.get", {"fields": "nick", "status": ""})
+    assert set(sent[-1][1]) == {"fields"}
 
 
 def test_an_empty_window_costs_one_call(shop):
