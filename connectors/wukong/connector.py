@@ -1,0 +1,56 @@
+"""悟空CRM 11 (Java): staff, customers, contacts and contracts are read; document numbers are written back."""
+
+from __future__ import annotations
+
+from connectors import errors
+from connectors.base import Document, Finding, Receipt, Request, Sink
+from connectors.wukong import checks, writeback
+from connectors.wukong.reading import WukongReader
+
+
+class Wukong(WukongReader, Sink):
+    """One installation, read (``WukongReader``) and written back to: a number at the customer of a contract."""
+
+    def check(self) -> list[Finding]:
+        """Login, role, visible columns of each list, tag field, write-back field."""
+        return checks.examine(self, self.write_field)
+
+    def find(self, document: Document) -> Receipt | None:
+        """Whether the customer's field holds the document's number. It is read from the database: no index delay."""
+        customer = self._customer_of(document)
+        try:
+            field = self.write_field(customer) if customer else None
+        except errors.Gone:
+            return None
+        return _receipt(document, customer) if field and writeback.holds(field, document.number) else None
+
+    def send(self, document: Document) -> Receipt:
+        """Add ``contract number:document number`` to the customer's field; nothing is done when it is there."""
+        customer = self._customer_of(document)
+        contract = self.detail("crmContract", document.source["key"]) if document.source.get("key") else None
+        detail = self.detail("crmCustomer", customer) if customer else None
+        if contract is None or detail is None:
+            raise errors.Rejected("wukong.nothing_to_write_to")
+        field = self.write_field(customer)
+        if not writeback.holds(field, document.number):
+            value = writeback.with_entry(field, str(contract["num"]), document.number, document.note)
+            body = {"id": detail["customerId"], "batchId": detail["batchId"], "list": [writeback.change(field, value)]}
+            self.http.call(Request("POST", "crmCustomer/updateInformation", json=body, write=True))
+        return _receipt(document, customer)
+
+    def _customer_of(self, document: Document) -> str:
+        """The customer's key; asked of the contract where the document does not say it."""
+        named = document.source.get("customer")
+        if named or not document.source.get("key"):
+            return named or ""
+        return str((self.detail("crmContract", document.source["key"]) or {}).get("customerId") or "")
+
+    def write_field(self, customer: str = "") -> writeback.Field:
+        """The configured field, with its value when a customer is named. Raises ConfigError when it cannot be used."""
+        path = f"crmCustomer/field/{customer}" if customer else "crmCustomer/field"
+        return writeback.find_field(self._form(path, name="crmCustomer/field", type="1"), self.config.writeback_field)
+
+
+def _receipt(document: Document, customer: str) -> Receipt:
+    """A field says neither amount nor party, so nothing is claimed of them."""
+    return Receipt(document.number, platform_id=customer, state="written", complete=True)
