@@ -115,7 +115,8 @@ def play(stage: Stage) -> dict[str, Any]:
     for name, simulator in stage.simulators.items():
         simulator.live(stage.story, f"{stage.url}/webhooks/{name}")
     live = pull_all(stage)
-    pull_all(stage)  # reads back what was just written to the CRM
+    time.sleep(_echo(stage))
+    pull_all(stage)
     before = _fingerprint(stage)
     again = pull_all(stage)
     quiet = before == _fingerprint(stage) and not any(s["changed"] for streams in again.values() for s in streams.values())
@@ -125,6 +126,13 @@ def play(stage: Stage) -> dict[str, Any]:
         "accounts": checked, "pulled": pulled, "live": live, "second_run_changed_nothing": quiet,
         "duplicate_push": repeated, **found, "consistent": found["consistent"] and quiet and repeated["adopted"],
     }  # fmt: skip
+
+
+def _echo(stage: Stage) -> float:
+    """Seconds until what was just written to a platform that is also read has come back in its lists."""
+    manifests = [registry.get(name).manifest for name in stage.simulators]
+    lags = [s.cursor.lag for m in manifests if "sink" in m.roles for s in m.streams.values()]
+    return max((lag.total_seconds() for lag in lags), default=0.0) + 1.5
 
 
 def push_again(hub: Hub) -> dict[str, Any]:
