@@ -39,6 +39,9 @@ ROWS = [  # code, message, on a read, on a write
 ]
 
 
+SAVE = "/k3cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.Save.common.kdsvc"
+
+
 def status(code: int, message: str) -> dict[str, Any]:
     failed = {"IsSuccess": False, "Errors": [{"FieldName": "FBillNo", "Message": message, "DIndex": 0}], "MsgCode": code}
     return {"Result": {"ResponseStatus": {"ErrorCode": 500, **failed}, "Id": "", "NeedReturnData": [{}]}}
@@ -88,10 +91,17 @@ def test_every_row_of_the_manifest_is_tried_above() -> None:
     assert set(table) <= tried
 
 
-def test_a_lost_session_is_renewed_once_and_then_given_up(sim, connect) -> None:
-    error, _ = call(connect, status(1, "会话信息已丢失，请重新登录"), "Save", mode="password")
-    # the canned session answers the login too, and that is no login answer
-    assert isinstance(error, errors.ConnectorError) and not isinstance(error, errors.Rejected)
+@pytest.mark.parametrize(("times", "asked"), [(1, 2), (2, 2)])
+def test_a_lost_session_is_renewed_once_and_then_given_up(sim, connect, document, times: int, asked: int) -> None:
+    connect("password").send(document("receivable", "FIRST"))  # the customer is there
+    before = sim.calls[SAVE]
+    sim.answers["Save"] = ["msg:1"] * times
+    try:
+        assert connect("password").send(document()).complete and times == 1
+    except errors.ReauthNeeded as error:
+        assert error.key == "kingdee.session" and times == 2
+    assert sim.calls[SAVE] - before == asked
+    assert sum(count for path, count in sim.calls.items() if "ValidateUser" in path) == 3
 
 
 def test_a_limit_waits_minutes(connect) -> None:
@@ -129,6 +139,11 @@ def test_answers_outside_the_envelope(connect, body: str, code: int, read: type,
     assert type(call(connect, body, "Save", code=code)[0]) is write
 
 
+def test_a_server_exception_is_called_so(connect) -> None:
+    error, _ = call(connect, "response_error: 未将对象引用设置到对象的实例", "Save")
+    assert (error.key, error.code) == ("kingdee.exception", "response_error") and "对象引用" in error.params["message"]
+
+
 def test_a_list_is_no_answer_to_a_write(connect) -> None:
     assert type(call(connect, [], "Save")[0]) is errors.InDoubt
     assert call(connect, [], "ExecuteBillQuery")[0] == []
@@ -139,6 +154,12 @@ def test_success_in_either_spelling(connect, code: int) -> None:
     for said in (True, "true", "True"):
         body = {"Result": {"ResponseStatus": {"IsSuccess": said, "MsgCode": 0}, "Number": "N"}}
         assert call(connect, body, "Save", code=code)[0]["Result"]["Number"] == "N"
+
+
+@pytest.mark.parametrize("said", [False, "false", None, ""])
+def test_failure_in_any_spelling(connect, said: Any) -> None:
+    body = {"Result": {"ResponseStatus": {"IsSuccess": said, "MsgCode": 11, "Errors": None}, "Number": "N"}}
+    assert type(call(connect, body, "Save")[0]) is errors.Rejected
 
 
 def test_the_status_is_found_wherever_it_stands() -> None:

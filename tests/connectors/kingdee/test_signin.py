@@ -175,6 +175,16 @@ def test_two_refused_logins_and_no_third(sim, connect, document) -> None:
     assert refused.value.key == "kingdee.login"
 
 
+def test_an_accepted_login_forgets_the_refused_one(sim, connect, document) -> None:
+    right, wrong = sim.gate.password, "changed over there"
+    for password, key in ((wrong, "login"), (right, ""), (wrong, "login"), (wrong, "login"), (right, "login_paused")):
+        sim.gate.password = password
+        try:
+            assert connect("password", password=right).find(document()) is None and not key
+        except errors.ReauthNeeded as error:
+            assert error.key == f"kingdee.{key}"
+
+
 def test_a_locked_user_is_told_so(sim, connect, document) -> None:
     sim.gate.failures_allowed = 1
     with pytest.raises(errors.ReauthNeeded):
