@@ -1,0 +1,50 @@
+"""About: what is running, is it well, and the newest entries of the audit log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from flask import render_template
+from sqlalchemy import func, select
+
+from hub.admin import overview
+from hub.admin.web import may, page, rows, the_hub
+from hub.models import AuditEntry
+from hub.models.base import table
+
+pages = page("about", "/about")
+AUDIT = table(AuditEntry)
+
+
+@pages.get("")
+def show() -> str:
+    """The page."""
+    from hub.store.migrate import versions
+
+    hub = the_hub()
+    now = hub.now()
+    with hub.db.read() as conn:
+        stream, account = overview.STREAM.c, overview.ACCOUNT.c
+        due = (
+            select(func.count())
+            .select_from(overview.STREAM.join(overview.ACCOUNT, account.id == stream.account_id))
+            .where(stream.enabled.is_(True), stream.next_run_at < now - timedelta(minutes=2), stream.lease_until < now)
+            .where(account.state == "active")
+        )
+        waiting = int(conn.execute(due).scalar_one())
+        held = int(conn.execute(select(func.count()).where(stream.lease_until >= now)).scalar_one())
+        sizes = {name: overview.estimate(hub, conn, name) for name in ("customer", "source_record", "orders", "delivery")}
+        entries = rows(conn, select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(20)) if may("admin") else []
+    present, newest = versions(hub.db)
+    return render_template(
+        "about.html", version=_version(), hub=hub, waiting=waiting, held=held, sizes=sizes, entries=entries, present=present,
+        newest=newest, keys=sorted(hub.ring.numbers),
+    )  # fmt: skip
+
+
+def _version() -> str:
+    try:
+        return version("lianshu")
+    except PackageNotFoundError:
+        return "–"

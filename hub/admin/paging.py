@@ -1,0 +1,48 @@
+"""Paging by key: the next page begins after the last row shown, so that no page is slower than the first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import request, url_for
+from sqlalchemy import Column, ColumnElement, Select, and_, not_, true
+
+from hub.store.types import from_us, to_us
+
+SIZE = 50
+
+
+def after(order: Column[Any], key: Column[Any]) -> ColumnElement[bool]:
+    """The rows behind the one that ``?before=`` names, for an order newest first (then by key, highest first).
+
+    Written as a range with an exception, not as an OR, so that the index on the order is used.
+    """
+    mark, _, name = request.args.get("before", "").partition("~")
+    if not mark:
+        return true()
+    try:
+        moment = from_us(int(mark))
+    except (ValueError, OverflowError):
+        return true()
+    return and_(order <= moment, not_(and_(order == moment, key >= name)))
+
+
+def page_of(statement: Select[Any], order: Column[Any], key: Column[Any]) -> Select[Any]:
+    """One page and one row more, which tells whether there is a next."""
+    return statement.where(after(order, key)).order_by(order.desc(), key.desc()).limit(SIZE + 1)
+
+
+def cut(found: list[dict[str, Any]], order: str, key: str) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of this page, and the address of the next."""
+    if len(found) <= SIZE:
+        return found, None
+    last = found[SIZE - 1]
+    moment: datetime = last[order]
+    return found[:SIZE], same_page(before=f"{to_us(moment)}~{last[key]}")
+
+
+def same_page(**changes: Any) -> str:
+    """This page's address with some arguments changed."""
+    values = {**(request.view_args or {}), **request.args.to_dict(), **changes}
+    return url_for(request.endpoint or "dashboard.show", **{name: value for name, value in values.items() if value})
