@@ -91,7 +91,7 @@ class Layout:
         """The file's columns behind these, computed ones resolved."""
         found = [part for name in names for part in (self.computed[name].parts if name in self.computed else [name])]
         if KEY in found:
-            found += self.key or self.fingerprint
+            found += [*self.key, *self.fingerprint]
         return [name for name in dict.fromkeys(found) if name in self.columns]
 
     def match(self, headers: Sequence[str]) -> Match:

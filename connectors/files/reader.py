@@ -5,22 +5,25 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
 from connectors.errors import ConfigError
-from connectors.files.cells import cell_text, plain
+from connectors.files.cells import plain
+from connectors.files.excel import read_excel
 
 MOST_BYTES = 200 * 1024 * 1024
 MOST_UNPACKED = 1024 * 1024 * 1024
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls")
 _LOOK_AHEAD = 20
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+_SAID = re.compile(r"sep=(.)\r?\n")
+"""A first line by which a CSV file tells Excel its separator; Excel does not count it as a row."""
 
 Area = tuple[tuple[int, int], tuple[int, int]]
 Line = tuple[int, list[str]]
@@ -80,7 +83,9 @@ def _decode(data: bytes) -> str:
 
 
 def _csv_lines(text: str) -> Callable[[], Iterator[Line]]:
-    separator = _separator(text)
+    said = _SAID.match(text)
+    text = text[said.end() :] if said else text
+    separator = said[1] if said else _separator(text)
 
     def lines() -> Iterator[Line]:
         reader, number = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), 0
@@ -108,18 +113,9 @@ def _open_excel(data: bytes, name: str | None) -> Table:
         _check_unpacked(data)
     elif "EncryptedPackage".encode("utf-16-le") in data:
         raise ConfigError("files.password")
-    try:
-        with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
-            sheets = _sheets(book)
-            chosen = _choose(sheets, name)
-            left = [""] * (chosen.start[1] if chosen.start else 0)
-            grid = [left + [cell_text(value) for value in line] for line in chosen.iter_rows()]
-            most = len(grid) - 1, max(map(len, grid)) - 1
-            areas = [(a, (min(b[0], most[0]), min(b[1], most[1]))) for a, b in chosen.merged_cell_ranges or []]
-    except CalamineError:
-        raise ConfigError("files.not_excel") from None
-    table = _table(lambda: iter(enumerate(grid, 1)), areas)
-    return replace(table, sheet=chosen.name, other_sheets=[s.name for s in sheets if s.name != chosen.name])
+    found = read_excel(data, name)
+    table = _table(lambda: iter(enumerate(found["rows"], 1)), found["areas"])
+    return replace(table, sheet=found["sheet"], other_sheets=found["others"])
 
 
 def _check_unpacked(data: bytes) -> None:
@@ -131,21 +127,6 @@ def _check_unpacked(data: bytes) -> None:
         raise ConfigError("files.not_excel") from None
     if size > MOST_UNPACKED:
         raise ConfigError("files.too_large", most=f"{MOST_UNPACKED // 1024 // 1024} MB")
-
-
-def _sheets(book: CalamineWorkbook) -> list[CalamineSheet]:
-    """The sheets that a person sees and that hold something."""
-    seen = [s.name for s in book.sheets_metadata if (s.typ, s.visible) == (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)]
-    return [sheet for sheet in map(book.get_sheet_by_name, seen) if sheet.height]
-
-
-def _choose(sheets: list[CalamineSheet], name: str | None) -> CalamineSheet:
-    if not sheets:
-        raise ConfigError("files.empty")
-    found = next((sheet for sheet in sheets if name is None or sheet.name == name), None)
-    if found is None:
-        raise ConfigError("files.no_sheet", sheets="、".join(sheet.name for sheet in sheets))
-    return found
 
 
 # ---------------------------------------------------------------- both

@@ -119,23 +119,32 @@ class FileIntake(Intake):
                 return problems
             except MappingError as error:
                 named = _named(error)
-                columns = self._layout.origins(named) if named else self._layout.required.get(error.params["field"], [])
+                if not named:
+                    return problems + self._missing(str(error.params["field"]), trial, bad)
+                columns = self._layout.origins(named)
                 headers = self._headers(columns)
                 if not (headers and set(headers) <= bad):
-                    problems.append(self._told(error, columns, headers))
+                    problems.append(_told(error, headers))
                 bad = bad | set(headers)
                 smaller = {name: value for name, value in trial.items() if name not in named and name not in columns}
-                if not named or len(smaller) == len(trial):
+                if len(smaller) == len(trial):
                     return problems
                 trial = smaller
 
-    def _told(self, error: MappingError, columns: list[str], headers: tuple[str, ...]) -> Problem:
-        field = str(error.params.get("field"))
-        if not _named(error):
-            return Problem("files.required", headers, {"columns": self._shown(columns) or field})
-        reason = str(error.params.get("reason"))
-        key = next((key for word, key in _REASONS.items() if word in reason), "files.bad_cell")
-        return Problem(key, headers, {"reason": reason})
+    def _missing(self, field: str, record: Record, bad: set[str]) -> list[Problem]:
+        """All that a canonical record lacks of what it must have; the mapping names but one, and any."""
+        kind = field.partition(".")[0]
+        groups = [columns for name, columns in self._layout.required.items() if name.startswith(f"{kind}.")]
+        lacking = [columns for columns in groups if not any(record.get(name) for name in columns)]
+        lacking = lacking or [self._layout.required.get(field, [])]
+        problems: list[Problem] = []
+        told: set[str] = set()
+        for columns in sorted(lacking, key=len):
+            headers = self._headers(columns)
+            if not told & set(columns) and not (headers and set(headers) <= bad):
+                problems.append(Problem("files.required", headers, {"columns": self._shown(columns) or field}))
+            told |= set(columns)
+        return problems
 
     def _headers(self, titles: Iterable[str]) -> tuple[str, ...]:
         return tuple(self._header[title] for title in titles if title in self._header)
@@ -149,3 +158,9 @@ def _named(error: MappingError) -> list[str]:
     path = error.params.get("path", "")
     named: list[str] = ast.literal_eval(path) if path.startswith("[") else [path] if path else []
     return [name.removeprefix("-") for name in named]
+
+
+def _told(error: MappingError, headers: tuple[str, ...]) -> Problem:
+    reason = str(error.params.get("reason"))
+    key = next((key for word, key in _REASONS.items() if word in reason), "files.bad_cell")
+    return Problem(key, headers, {"reason": reason})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import random
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from connectors.errors import ConfigError
-from connectors.files import reader
+from connectors.files import excel, reader
 from connectors.files.cells import calendar_day, cell_text, lost_digits, moment, number, plain, province, several
 from connectors.files.reader import letter, open_table
 from connectors.registry import get
@@ -238,6 +241,32 @@ def test_a_second_that_excel_s_fraction_missed_by_a_hair() -> None:
     assert cell_text(dt.datetime(2026, 3, 5, 9, 30, 1, 999_900)) == "2026-03-05 09:30:02"
     assert cell_text(dt.datetime(2026, 3, 5, 9, 30, 1, 500_000)) == "2026-03-05 09:30:01.500000"
     assert cell_text(dt.timedelta(hours=1)) == "1:00:00"
+
+
+def test_a_file_may_name_its_separator() -> None:
+    assert cells("sep=;\r\n姓名;备注\r\n甲;a,b\r\n".encode()) == [["姓名", "备注"], ["甲", "a,b"]]
+
+
+def test_a_cell_at_the_end_of_the_world_does_not_end_ours(xlsx: Callable[..., bytes]) -> None:
+    book = openpyxl.load_workbook(BytesIO(xlsx([["姓名", "手机"], ["甲", 1]])))
+    book.worksheets[0]["XFD1048576"] = "x"
+    data = BytesIO()
+    book.save(data)
+    assert refused(data.getvalue()).key == "files.not_excel"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_workbook_is_refused_or_read_but_ends_nothing(xls: Callable[..., bytes], seed: int) -> None:
+    data, dice = bytearray(xls([["姓名", "手机"], ["甲", 1.0]] * 9)), random.Random(seed)
+    for _ in range(6):
+        data[dice.randrange(1536, 2200)] = dice.randrange(256)
+    with contextlib.suppress(ConfigError):
+        list(open_table(bytes(data)).rows())
+
+
+def test_an_excel_reader_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch, xlsx: Callable[..., bytes]) -> None:
+    monkeypatch.setattr(excel, "LONGEST", 0.0001)
+    assert refused(xlsx([["姓名"], ["甲"]])).key == "files.not_excel"
 
 
 def test_column_letters() -> None:

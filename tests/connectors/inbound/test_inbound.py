@@ -37,7 +37,7 @@ def inbound(secret: str = SECRET, old_secret: str = "") -> Inbound:
     return connector
 
 
-def request(body: Any, *, secret: str = SECRET, message_id: str = "msg_1", at: datetime = NOW, **headers: str) -> RawRequest:
+def request(body: Any, *, secret: str = SECRET, message_id: str = "msg_1", at: datetime = NOW, **headers: Any) -> RawRequest:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     stamp = str(int(at.timestamp()))
     signed = {
@@ -189,6 +189,15 @@ def test_a_lead_is_a_customer_at_the_stage_lead_and_not_the_customer_of_the_same
     assert person["fields"]["stage"] == "lead"
     assert person["keys"] == [("phone", "", "139")]
     assert person["id"] != customer["id"]
+
+
+@pytest.mark.parametrize("stream", ["customer", "lead"])
+def test_identifiers_from_elsewhere_become_keys(stream: str) -> None:
+    given = {"kind": "open_uid", "scope": "taobao:1", "value": "AA1"}
+    (person,) = mapping(stream).apply({"id": 1, "identifiers": [given]}).records
+    assert person["keys"] == [("open_uid", "taobao:1", "AA1")]
+    with pytest.raises(MappingError, match="identifiers"):
+        mapping(stream).apply({"id": 1, "identifiers": [{**given, "kind": "nickname"}]})
 
 
 def test_a_customer_id_alone_refers_and_makes_no_customer() -> None:
