@@ -10,7 +10,7 @@ from connectors.wukong.sim_fields import FORM_TYPES, CrmObject
 from connectors.wukong.sim_flow import Flow
 from connectors.wukong.sim_lists import Lists, masked
 from connectors.wukong.sim_login import Logins, User
-from connectors.wukong.sim_store import CONTRACT, CUSTOMER, Refusal, Row, Store
+from connectors.wukong.sim_store import CONTRACT, CUSTOMER, Refusal, Row, Store, is_deleted
 from connectors.wukong.sim_writes import Writes
 
 Handler = Callable[[User, Any, str], Any]
@@ -94,7 +94,7 @@ class Desk:
         row = self.store.tables[item.label].get(int(key))
         if row is None:
             return None
-        if self.store.is_deleted(item.label, row):
+        if is_deleted(item.label, row):
             raise Refusal(2064, f"{row.detail.get('customerName') or row.detail.get('name')}已删除")
         if not self.lists.visible(user, row):
             return {"dataAuth": 0}
@@ -174,14 +174,14 @@ class Desk:
         raise Refusal(500, "网络错误，请稍候再试！")
 
     def _taken(self, item: CrmObject, column: str, body: dict[str, Any]) -> bool:
-        rows = [row for row in self.store.tables[item.label].values() if not self.store.is_deleted(item.label, row)]
+        rows = [row for row in self.store.tables[item.label].values() if not is_deleted(item.label, row)]
         wanted = str(body["value"]).strip()
         return any(self.store.detail(item.label, row).get(column) == wanted for row in rows if row.batch != body.get("batchId"))
 
     def _data_check(self, body: dict[str, Any]) -> Any:
         """At most ten customers by name (LIKE) or phone; an empty name is LIKE everything."""
         name, phone = body.get("name"), body.get("phone")
-        rows = [row for row in self.store.tables[CUSTOMER].values() if not self.store.is_deleted(CUSTOMER, row)]
+        rows = [row for row in self.store.tables[CUSTOMER].values() if not is_deleted(CUSTOMER, row)]
         by_name = [row for row in rows if name is not None and str(name) in str(row.detail.get("customerName"))]
         by_phone = [row for row in rows if phone and phone in (row.detail.get("mobile"), row.detail.get("telephone"))]
         found = {row.id: row for row in (*by_name, *by_phone)}

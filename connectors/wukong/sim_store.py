@@ -89,24 +89,10 @@ class Store:
         self.custom[batch or uuid.uuid4().hex] = {**kept, **values}
         self._put(row, dict(values))
 
-    def rename(self, customer: Row) -> None:
-        """A customer's name stands in the index rows of its contacts, contracts and so on, whose times do not move."""
-        for label, table in self.tables.items():
-            for row in table.values():
-                if label != CUSTOMER and row.detail.get("customerId") == customer.id:
-                    self._put(row, {"customerName": customer.detail.get("customerName")})
-
     def get(self, label: int, key: int) -> Row | None:
         """The row, None when there is none or it is deleted."""
         row = self.tables[label].get(key)
-        return None if row is None or self.is_deleted(label, row) else row
-
-    @staticmethod
-    def is_deleted(label: int, row: Row) -> bool:
-        """Customers are marked by status 3, contracts and receivables by checkStatus 7; the others are gone for good."""
-        if label == CUSTOMER:
-            return row.detail.get("status") == DELETED
-        return label in (CONTRACT, RECEIVABLES) and row.detail.get("checkStatus") == 7
+        return None if row is None or is_deleted(label, row) else row
 
     def listed(self, label: int) -> Iterator[Row]:
         """Rows that the index holds by now."""
@@ -114,7 +100,7 @@ class Store:
         for row in self.tables[label].values():
             if row.due:
                 row.settle(now)
-            if row.index and not self.is_deleted(label, row):
+            if row.index and not is_deleted(label, row):
                 yield row
 
     def detail(self, label: int, row: Row) -> dict[str, Any]:
@@ -142,3 +128,10 @@ class Store:
             contract = self.tables[CONTRACT].get(columns["contractId"])
             found["contractNum"] = contract.detail.get("num") if contract else None
         return found
+
+
+def is_deleted(label: int, row: Row) -> bool:
+    """Customers are marked by status 3, contracts and receivables by checkStatus 7; the others are gone for good."""
+    if label == CUSTOMER:
+        return row.detail.get("status") == DELETED
+    return label in (CONTRACT, RECEIVABLES) and row.detail.get("checkStatus") == 7

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.wukong.sim_fields import FIXED, CrmObject, Field
 from connectors.wukong.sim_flow import APPROVED, DELETED, IN_FORCE, IN_REVIEW, NO_FLOW, VOID, WAITING, Flow
 from connectors.wukong.sim_login import User
-from connectors.wukong.sim_store import CONTACTS, CONTRACT, CUSTOMER, INVOICE, RECEIVABLES, Refusal, Row, Store
+from connectors.wukong.sim_store import CONTACTS, CONTRACT, CUSTOMER, INVOICE, RECEIVABLES, Refusal, Row, Store, is_deleted
 
 MONEY = ("money", "invoiceMoney", "contractMoney", "totalPrice")
 TAKEN = {CONTRACT: 2010, RECEIVABLES: 2019}
@@ -179,19 +179,26 @@ class Writes:
             raise Refusal(2079, f"{field.title}已存在！")
 
     def _is_free(self, item: CrmObject, column: str, value: Any, own: Row | None) -> bool:
-        rows = [row for row in self.store.tables[item.label].values() if not self.store.is_deleted(item.label, row)]
+        rows = [row for row in self.store.tables[item.label].values() if not is_deleted(item.label, row)]
         return all(self.store.detail(item.label, row).get(column) != value for row in rows if row is not own)
 
     def _is_linked(self, label: int, key: int) -> bool:
         column = {CUSTOMER: "customerId", CONTRACT: "contractId"}.get(label)
         rows = [(other, row) for other, table in self.store.tables.items() if other != label for row in table.values()]
-        return any(column and row.detail.get(column) == key and not self.store.is_deleted(other, row) for other, row in rows)
+        return any(column and row.detail.get(column) == key and not is_deleted(other, row) for other, row in rows)
 
     def _followed(self, item: CrmObject, row: Row, columns: dict[str, Any]) -> None:
         if item.label == CUSTOMER and "customerName" in columns:
-            self.store.rename(row)
+            self._renamed(row)
         if row.detail.get("checkStatus") in (NO_FLOW, APPROVED):
             self.flow.took_force(item.label, row)
+
+    def _renamed(self, customer: Row) -> None:
+        """A customer's name stands in the index rows of its contacts, contracts and so on, whose times do not move."""
+        for label, table in self.store.tables.items():
+            for row in table.values() if label != CUSTOMER else ():
+                if row.detail.get("customerId") == customer.id:
+                    row.index["customerName"] = customer.detail.get("customerName")
 
     def _note(self, row: Row, before: str, after: str) -> None:
         """Entries 'contract:number' that a customer's text field gained."""
