@@ -26,7 +26,7 @@ from connectors.contract.scenario import skip
 from connectors.http import MemoryTokens, Runtime
 from connectors.manifest import Stream
 from connectors.registry import Entry
-from connectors.sandbox import Served
+from connectors.sandbox import Served, Simulator
 from mappings.compile import CompiledMapping, load_mapping
 
 ACCOUNT = "contract"
@@ -150,6 +150,11 @@ class Bench:
     def has_tokens(self) -> bool:
         """Whether this connector fetches tokens at all."""
         return self.kind.fetch_token is not Connector.fetch_token
+
+    @property
+    def tokenless(self) -> bool:
+        """Whether tokens play no part: the connector fetches none, and the simulator knows none that could die."""
+        return not self.has_tokens and type(self.sim).kill_tokens is Simulator.kill_tokens
 
     def secrets(self) -> set[str]:
         """Values that must never be seen: secret settings and every token fetched so far."""

@@ -1,0 +1,1 @@
+"""丙丁 CRM (Bingding CRM)."""
