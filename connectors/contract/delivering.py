@@ -9,6 +9,7 @@ from datetime import date
 
 from connectors.base import Document, DocumentLine, Money, Party, Receipt, Request, Sink
 from connectors.contract.bench import Bench, evenly
+from connectors.contract.reading import names_a_wrong_clock
 from connectors.contract.scenario import scenario, skip
 from connectors.errors import ConnectorError, InDoubt, ReauthNeeded, Rejected, Throttled
 
@@ -158,6 +159,18 @@ def a_token_that_dies_before_a_write_costs_nothing(bench: Bench, kind: str) -> N
         return
     assert held(bench, document) == 1
     assert len(bench.tokens) - before <= 1, f"{len(bench.tokens) - before} tokens fetched after the death"
+
+
+@scenario(each="document", role="sink")
+def a_wrong_clock_stops_a_sink_with_a_clear_error(bench: Bench, kind: str) -> None:
+    """With our clock an hour off, looking a document up gives an error that names the fault, and never 'absent'."""
+    document = sample_document(bench, kind)
+    bench.sink().send(document)
+
+    def ask(sink: Sink) -> None:
+        assert sink.find(document) is not None, "with a wrong clock the document is 'absent'"
+
+    names_a_wrong_clock(bench, ask)
 
 
 def writes_of_a_send(bench: Bench, kind: str) -> int:

@@ -21,7 +21,7 @@ def _subjects(entry: Entry, rule: Rule) -> list[str | None]:
     if rule.role and rule.role not in manifest.roles:
         return []
     if rule.each == "stream":
-        return list(manifest.streams)
+        return [name for name, stream in manifest.streams.items() if stream.pulled or rule.role != "source"]
     if rule.each == "document":
         return list(manifest.documents)
     return [None]
