@@ -103,7 +103,8 @@ class Stream(_Strict):
 
     key: paths whose values make the record key. version: path of the record's own modification time or number.
     every: how often it is pulled. fresh_within: the freshness promise. deletes: 'sweep' = a record missing from a
-    full walk is asked for by fetch_one and marked deleted when gone. rescan: how often records that the mapping calls
+    full walk is asked for by fetch_one and marked deleted when gone; streams read by time are asked for all known records
+    once a day. rescan: how often records that the mapping calls
     open are read again by key. after: streams to be pulled before this one in a full sync.
     """
 

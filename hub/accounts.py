@@ -18,7 +18,7 @@ from hub.models import Account, AccountStream
 from hub.models.base import table
 from hub.security import audit
 from hub.store.types import EPOCH
-from hub.sync.connect import connect_with
+from hub.sync.connect import connect, connect_with
 
 
 class AccountFault(ValueError):
@@ -73,7 +73,15 @@ def validated(platform: str, config: dict[str, Any]) -> dict[str, Any]:
 
 def check(hub: Hub, platform: str, config: dict[str, Any]) -> list[Finding]:
     """Try the configuration against the platform without saving it."""
-    connector = connect_with(hub, platform, validated(platform, config), priority=0)
+    return _findings(connect_with(hub, platform, validated(platform, config), priority=0))
+
+
+def check_saved(hub: Hub, key: str) -> list[Finding]:
+    """Try a saved account, with the token that its workers use: a second login would throw them out on some platforms."""
+    return _findings(connect(hub, get(hub, key), priority=0))
+
+
+def _findings(connector: Connector) -> list[Finding]:
     try:
         return connector.check()
     except ConnectorError as error:
@@ -105,6 +113,8 @@ def _plan(conn: Connection, hub: Hub, account_id: int, connector: type[Connector
             rows.append({"stream": name, "task": "pull"})
         if stream.rescan:
             rows.append({"stream": name, "task": "rescan"})
+        if stream.deletes == "sweep" and stream.cursor.kind == "time":
+            rows.append({"stream": name, "task": "sweep"})
     common = {
         "account_id": account_id,
         "enabled": True,

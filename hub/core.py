@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,6 +41,9 @@ class Hub:
         """Open the database (bringing a SQLite file up to date) and load the key ring."""
         from hub.store.migrate import upgrade
 
+        # Landing makes many short-lived objects: looking through all that was imported again and again is a waste.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         ring = keyring.load_or_create(settings.keys)
         keyring.use(ring)
         db = Database(settings.database, pool_size=settings.threads + 4)

@@ -36,8 +36,7 @@ A condition (``when``, on an emit or a field) is a path that must hold something
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ import yaml
 from connectors.errors import MappingError
 from mappings import transforms
 from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
+from mappings.mapped import Fields, Mapped, Reader
 from mappings.paths import Getter, Known, path_getter
 
 _SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
@@ -56,17 +56,6 @@ class MappingFault(ValueError):
     """A mapping file cannot be compiled. The text names the file, the place and what is expected."""
 
 
-@dataclass(slots=True)
-class Mapped:
-    """What a record became. unknown_fields: paths nobody mapped or listed. unknown_values: 'field=value' of enums."""
-
-    records: list[Canonical] = field(default_factory=list)
-    unknown_fields: set[str] = field(default_factory=set)
-    unknown_values: set[str] = field(default_factory=set)
-    is_open: bool = False
-
-
-Reader = Callable[[Any, Mapped], Any]
 KeyReader = Callable[[Any, Mapped], list[tuple[str, str, str]]]
 
 
@@ -91,7 +80,7 @@ class CompiledMapping:
         mapped = Mapped()
         for emit in self._emits:
             emit(record, mapped)
-        mapped.unknown_fields.update(self._known.unknown(record))
+        self._known.unknown(record, mapped.unknown_fields)
         mapped.is_open = self._open(record)
         return mapped
 
@@ -139,9 +128,10 @@ class CompiledMapping:
         id_of = self._value("id", node["id"], "text", f"{where}.id", "")
         when = self._condition(node["when"], f"{where}.when") if "when" in node else None
         fields = self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", "")
-        required = set(self._list(node, "required", f"{where}."))
-        for name in required - {name for name, _ in fields}:
-            raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
+        required = self._list(node, "required", f"{where}.")
+        for name in required:
+            if name not in fields.names:
+                raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
         keys = [self._key(key, f"{where}.keys.{i}") for i, key in enumerate(self._list(node, "keys", f"{where}."))]
         lines = self._lines(kind, node.get("lines"), f"{where}.lines")
         build = _builder(kind, self._prefix, id_of, fields, required)
@@ -154,12 +144,12 @@ class CompiledMapping:
                 result["keys"] = [key for read in keys for key in read(record, mapped)]
             if lines is not None:
                 get, line_fields = lines
-                result["lines"] = [_collect(item, mapped, line_fields) for item in _many(get(record))]
+                result["lines"] = [line_fields.read(item, mapped) for item in _many(get(record))]
             mapped.records.append(result)
 
         return emit
 
-    def _lines(self, kind: str, node: Any, where: str) -> tuple[Getter, list[tuple[str, Any]]] | None:
+    def _lines(self, kind: str, node: Any, where: str) -> tuple[Getter, Fields] | None:
         if node is None:
             return None
         if kind not in LINE_FIELDS:
@@ -168,13 +158,26 @@ class CompiledMapping:
         get = self._path(node["each"])
         return get, self._fields(LINE_FIELDS[kind], node.get("fields"), f"{where}.fields", node["each"])
 
-    def _fields(self, known: Mapping[str, str], node: Any, where: str, base: str) -> list[tuple[str, Any]]:
+    def _fields(self, known: Mapping[str, str], node: Any, where: str, base: str) -> Fields:
         if not isinstance(node, dict):
             raise self._fault(where, "is missing")
         for name in node:
             if name not in known:
                 raise self._fault(where, f"{name!r} is no canonical field; there are: {', '.join(known)}")
-        return [(name, self._field(name, spec, known[name], f"{where}.{name}", base)) for name, spec in node.items()]
+        fields = Fields()
+        for name, spec in node.items():
+            reader = self._field(name, spec, known[name], f"{where}.{name}", base)
+            fields.add(name, reader, self._plain(spec, known[name]))
+        return fields
+
+    def _plain(self, spec: Any, kind: str) -> tuple[str, transforms.Transform] | None:
+        """Step and transform of a field that is one step and one transform and nothing else."""
+        spec = {"path": spec} if isinstance(spec, str) else spec
+        options = {key: part for key, part in spec.items() if key not in ("path", "as")}
+        chosen, path = spec.get("as") or _DEFAULTS.get(kind), spec.get("path")
+        if not path or "." in path or chosen is None or options.keys() & _SPEC_KEYS or "when" in options:
+            return None
+        return path, transforms.named(chosen, options, self._zone)
 
     def _field(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
         if not isinstance(spec, dict) or "when" not in spec:
@@ -321,23 +324,14 @@ class CompiledMapping:
         return value
 
 
-def _collect(record: Any, mapped: Mapped, fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {}
-    for name, value in fields:
-        result = value(record, mapped)
-        if result is not None and result != "" and (result != [] or name == "tags"):
-            found[name] = result
-    return found
-
-
-def _builder(kind: str, prefix: str, id_of: Reader, fields: list[tuple[str, Any]], required: set[str]) -> Reader:
+def _builder(kind: str, prefix: str, id_of: Reader, fields: Fields, required: Sequence[str]) -> Reader:
     """Kind, id and fields of a record; raises MappingError where id or a required field is missing."""
 
     def build(record: Any, mapped: Mapped) -> Canonical:
         own = id_of(record, mapped)
         if own is None:
             raise MappingError("mapping.required", field=f"{kind}.id")
-        found = _collect(record, mapped, fields)
+        found = fields.read(record, mapped)
         for name in required:
             if name not in found:
                 raise MappingError("mapping.required", field=f"{kind}.{name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 Getter = Callable[[Any], Any]
@@ -32,6 +32,7 @@ class Known:
 
     def __init__(self) -> None:
         self.children: dict[str, Known] = {}
+        self._deep: list[tuple[str, Known]] | None = None
 
     def add(self, path: str) -> None:
         """Know the field at a dotted path."""
@@ -39,15 +40,16 @@ class Known:
         for step in path.split(".") if path else ():
             node = node.children.setdefault(step, Known())
 
-    def unknown(self, record: Any, prefix: str = "") -> Iterable[str]:
-        """Paths of the record's fields that are not known; below a path that is known as a whole nothing is asked."""
-        if not self.children:
-            return
+    def unknown(self, record: Any, found: set[str], prefix: str = "") -> None:
+        """Add the paths of fields that are not known to ``found``; below a path known as a whole nothing is asked."""
+        if self._deep is None:
+            self._deep = [(name, child) for name, child in self.children.items() if child.children]
+        known = self.children.keys()
         for item in record if isinstance(record, list) else (record,):
             if not isinstance(item, dict):
                 continue
-            for name in item.keys() - self.children.keys():
-                yield prefix + name
-            for name, child in self.children.items():
-                if child.children and name in item:
-                    yield from child.unknown(item[name], f"{prefix}{name}.")
+            if not item.keys() <= known:
+                found.update(prefix + name for name in item.keys() - known)
+            for name, child in self._deep:
+                if name in item:
+                    child.unknown(item[name], found, f"{prefix}{name}.")

@@ -22,8 +22,10 @@ _MOST_DIGITS, _MOST_DECIMALS = 15, 30
 
 def text(value: Any) -> str:
     """Any scalar as trimmed text (numbers without exponent, so that 19-digit ids survive)."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value.strip()
+    if type(value) is int:
+        return str(value)
     if isinstance(value, bool | float | list | dict):
         raise ValueError(f"is {type(value).__name__}, not text")
     return str(value)
@@ -68,6 +70,8 @@ def flag(value: Any) -> bool:
 
 def exact(value: Any) -> Decimal:
     """A decimal number from text, integer or Decimal. A float is refused: its last digits are already lost."""
+    if type(value) is str and len(value) <= 16 and value.isascii() and value.replace(".", "", 1).isdecimal():
+        return Decimal(value)
     if isinstance(value, bool | float):
         raise ValueError(f"is {type(value).__name__}; decimals come as text or exact numbers")
     try:
@@ -95,6 +99,10 @@ def money(unit: str = "yuan") -> Transform:
     def to_minor(value: Any) -> int:
         if factor == 1 and type(value) is int and abs(value) < 10**_MOST_DIGITS:
             return value
+        if factor == 100 and type(value) is str:
+            whole, dot, fraction = value.partition(".")
+            if dot and len(fraction) == 2 and len(whole) < 13 and value.isascii() and (whole + fraction).isdecimal():
+                return int(whole + fraction)
         return int((exact(value) * factor).quantize(Decimal(1), ROUND_HALF_UP))
 
     return to_minor

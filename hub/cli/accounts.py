@@ -71,8 +71,7 @@ def check_(key: Key, json: Json = False) -> None:
     from hub import accounts
 
     with opened() as hub:
-        account = accounts.get(hub, key)
-        found = accounts.check(hub, account.platform, account.config)
+        found = accounts.check_saved(hub, key)
         lines = [f"{'✓' if f.ok else '✗'} {f.what_zh} / {f.what_en}" + ("" if f.ok else f"\n  → {f.fix_zh}") for f in found]
         emit({"ok": all(f.ok for f in found), "findings": [vars_of(f) for f in found]}, json, "\n".join(lines))
         if not all(f.ok for f in found):

@@ -5,7 +5,6 @@
 | customer.created | customer id | – | {profile} | now |
 | customer.merged, customer.split | customer id | ledger entry id | {other} | now |
 | tag.added, tag.removed | profile ref | tag ref + record hash | {tag, by} | now |
-| order.created | order ref | – | {number} | created_at |
 | order.paid | order ref | – | {amount, currency, number} | paid_at |
 | order.completed, order.cancelled | order ref | – | {number} | closed_at |
 | refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |
@@ -26,7 +25,7 @@ import orjson
 from hub.store.bulk import Upsert
 
 KINDS = (
-    "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.created", "order.paid",
+    "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid",
     "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.reversed", "delivery.sent",
 )  # fmt: skip
 EventRow = tuple[str, str, int, str, int, int, str, bool]

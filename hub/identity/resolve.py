@@ -43,13 +43,15 @@ _insert_keys = Upsert("identity_key", ("digest", "profile_ref", "kind", "custome
 
 
 class Incoming(NamedTuple):
-    """A canonical customer record on its way in."""
+    """A canonical customer record on its way in. aside: its record is about something else (an order names its buyer), so
+    it never overwrites the profile that a record of its own has given."""
 
     ref: str
     account_id: int
     source_ref: str
     version: int
     record: dict[str, Any]
+    aside: bool = False
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ class Resolver:
         for item in incoming:
             if item.ref not in newest or newest[item.ref].version <= item.version:
                 newest[item.ref] = item
-        columns = ("ref", "customer_id", "hash", "version", "deleted", "rule", "evidence")
+        columns = ("ref", "customer_id", "hash", "version", "deleted", "rule", "evidence", "source_ref")
         stored = {row[0]: row for row in select_in(conn, "profile", columns, "ref", newest)}
         drafts = []
         for ref, item in newest.items():
@@ -126,7 +128,7 @@ class Resolver:
             body = orjson.dumps([item.record["fields"], sorted(key.digest.hex() for key in found)], option=orjson.OPT_SORT_KEYS)
             digest = blake2b(body, digest_size=16).digest()
             old = stored.get(ref)
-            if old is not None and (old[3] > item.version or (bytes(old[2]) == digest and not old[4])):
+            if old is not None and self._keeps(old, item, digest):
                 continue
             draft = Draft(item, found, digest, old[1] if old else None)
             if old is not None:
@@ -134,6 +136,14 @@ class Resolver:
             drafts.append(draft)
             result.changed[ref] = old is None
         return drafts
+
+    @staticmethod
+    def _keeps(old: Any, item: Incoming, digest: bytes) -> bool:
+        """Whether the stored profile stays as it is."""
+        elsewhere = old[7].split("|", 2)[1] != item.source_ref.split("|", 2)[1]
+        if elsewhere and not old[4]:
+            return item.aside
+        return bool(old[3] > item.version or (bytes(old[2]) == digest and not old[4]))
 
     # -- which belong together
 
@@ -192,14 +202,12 @@ class Resolver:
             for key in draft.keys:
                 if key.kind == "credit_code":
                     groups.codes.setdefault(draft.node, set()).add(key.digest)
-        for digest, customer, kind in select_in(
-            conn, "identity_key", ("digest", "customer_id", "kind"), "customer_id", customers
-        ):
+        home = {row[0]: row[1] for row in select_in(conn, "profile", ("ref", "customer_id"), "customer_id", customers)}
+        for digest, ref, kind in select_in(conn, "identity_key", ("digest", "profile_ref", "kind"), "profile_ref", home):
             if kind == "credit_code":
-                groups.codes.setdefault(customer, set()).add(bytes(digest))
+                groups.codes.setdefault(home[ref], set()).add(bytes(digest))
         if conn.execute(text("SELECT 1 FROM not_same LIMIT 1")).first() is None:
             return
-        home = {row[0]: row[1] for row in select_in(conn, "profile", ("ref", "customer_id"), "customer_id", customers)}
         home |= {draft.ref: draft.node for draft in drafts}
         for a, b in ledger.parted(conn, home):
             if a in home and b in home and home[a] != home[b]:

@@ -28,7 +28,7 @@ class Account(Model, table=True):
 
 
 class AccountStream(Model, table=True):
-    """One stream of an account: due time, lease, fence, cursor. task: pull | rescan.
+    """One stream of an account: due time, lease, fence, cursor. task: pull | rescan | sweep.
 
     cursor: JSON of ``hub.sync.cursor``. error: the last error (``ConnectorError.as_dict``), cleared by success.
     """

@@ -26,7 +26,7 @@ class Customer(Model, table=True):
     profiles: int = 1
     owner: str | None = text(nullable=True)
     stage: str | None = text(nullable=True)
-    created_at: datetime = instant(index=True)
+    created_at: datetime = instant()
     changed_at: datetime = instant(index=True)
 
 
@@ -39,7 +39,7 @@ class Profile(Model, table=True):
     __tablename__ = "profile"
     ref: str = text(primary_key=True)
     account_id: int
-    source_ref: str = text(index=True)
+    source_ref: str = text()
     customer_id: str = text(index=True)
     rule: str = text()
     evidence: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
@@ -54,10 +54,11 @@ class IdentityKey(Model, table=True):
     """A key of a profile as blind index: HMAC of kind, scope and value."""
 
     __tablename__ = "identity_key"
+    __table_args__ = ({"sqlite_with_rowid": False},)
     digest: bytes = blob(primary_key=True)
     profile_ref: str = text(primary_key=True, index=True)
     kind: str = text()
-    customer_id: str = text(index=True)
+    customer_id: str = text()
 
 
 class CustomerAlias(Model, table=True):
@@ -83,6 +84,6 @@ class SearchToken(Model, table=True):
     """A blind search token (character pair, initials, last four digits) of a customer."""
 
     __tablename__ = "search_token"
-    __table_args__ = (Index("ix_search_token_customer_id", "customer_id"),)
+    __table_args__ = (Index("ix_search_token_customer_id", "customer_id"), {"sqlite_with_rowid": False})
     digest: bytes = blob(primary_key=True)
     customer_id: str = text(primary_key=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index
 from sqlmodel import Field
 
 from hub.models.base import Model, instant, money, text
@@ -15,10 +14,9 @@ class Order(Model, table=True):
     split moves no order."""
 
     __tablename__ = "orders"
-    __table_args__ = (Index("ix_orders_account_paid", "account_id", "paid_at"),)
     ref: str = text(primary_key=True)
     account_id: int
-    source_ref: str = text(index=True)
+    source_ref: str = text()
     profile_ref: str | None = text(nullable=True, index=True)
     number: str = text(index=True)
     state: str = text()
@@ -42,6 +40,7 @@ class OrderLine(Model, table=True):
     """One line of an order."""
 
     __tablename__ = "order_line"
+    __table_args__ = ({"sqlite_with_rowid": False},)
     order_ref: str = text(primary_key=True)
     key: str = text(primary_key=True)
     title: str | None = text(nullable=True)
@@ -56,10 +55,9 @@ class Refund(Model, table=True):
     """A refund of an order (order_ref may not have arrived yet)."""
 
     __tablename__ = "refund"
-    __table_args__ = (Index("ix_refund_account_succeeded", "account_id", "succeeded_at"),)
     ref: str = text(primary_key=True)
     account_id: int
-    source_ref: str = text(index=True)
+    source_ref: str = text()
     order_ref: str | None = text(nullable=True, index=True)
     number: str = text()
     line: str | None = text(nullable=True)

@@ -10,17 +10,29 @@ import base64
 import json
 import os
 import secrets
-import zlib
+import threading
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
+import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 NONCE = 12
+SMALL = 160
+"""Bodies below so many bytes are sealed as they are: compression would gain nothing."""
+_local = threading.local()
+
+
+def _zstd() -> zstandard.ZstdCompressor:
+    """The thread's compressor; making one costs more than a body."""
+    if not hasattr(_local, "zstd"):
+        _local.zstd = zstandard.ZstdCompressor(level=1)
+    compressor: zstandard.ZstdCompressor = _local.zstd
+    return compressor
 
 
 class KeyFault(RuntimeError):
@@ -89,12 +101,15 @@ class KeyRing:
             raise KeyFault("the value was changed, or belongs somewhere else") from None
 
     def pack(self, plain: bytes, place: str) -> bytes:
-        """Compress, then seal."""
-        return self.seal(zlib.compress(plain, 1), place.encode())
+        """Compress where it pays, then seal."""
+        if len(plain) < SMALL:
+            return self.seal(b"\0" + plain, place.encode())
+        return self.seal(b"\1" + _zstd().compress(plain), place.encode())
 
     def unpack(self, sealed: bytes, place: str) -> bytes:
         """Open, then decompress."""
-        return zlib.decompress(self.open(bytes(sealed), place.encode()))
+        packed = self.open(bytes(sealed), place.encode())
+        return packed[1:] if packed[:1] == b"\0" else zstandard.decompress(packed[1:])
 
     def blind(self, *parts: str, size: int = 16) -> bytes:
         """The blind index of a value: a keyed hash that finds equals and shows nothing."""

@@ -43,6 +43,7 @@ class Upsert:
             update, changed, not_older
         )
         self._names = names
+        self._sqlite = f"{self._insert} VALUES ({', '.join('?' * len(columns))}){self._conflict}"
 
     def _action(self, update: Sequence[str], changed: str | None, not_older: str | None) -> str:
         if not update:
@@ -54,13 +55,12 @@ class Upsert:
 
     def __call__(self, conn: Connection, rows: Iterable[Row]) -> int:
         """Write the rows (the last of those with one key wins); how many were inserted or changed."""
+        if conn.dialect.name == "sqlite":
+            # One row after the other: of two with one key the later is simply a conflict.
+            return int(_driver(conn).executemany(self._sqlite, rows).rowcount)
         unique = {tuple(row[i] for i in self._keys): row for row in rows}
         if not unique:
             return 0
-        if conn.dialect.name == "sqlite":
-            marks = ", ".join("?" * len(self.columns))
-            cursor = _driver(conn).executemany(f"{self._insert} VALUES ({marks}){self._conflict}", list(unique.values()))
-            return int(cursor.rowcount)
         ordered = [unique[key] for key in sorted(unique)]
         return self._postgres(conn, ordered)
 

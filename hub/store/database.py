@@ -20,6 +20,7 @@ PRAGMAS = (
     "foreign_keys=ON",
     "temp_store=MEMORY",
     "cache_size=-65536",
+    "wal_autocheckpoint=8000",
 )
 PG_OPTIONS = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000 -c timezone=UTC"
 

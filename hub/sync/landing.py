@@ -201,7 +201,8 @@ class Lander:
         incoming, tags = [], {}
         for landing, record in ((la, r) for la in landings for r in la.records if r["kind"] == "customer"):
             ref = f"{self._account_id}|{record['id']}"
-            incoming.append(Incoming(ref, self._account_id, landing.source_ref, landing.version, record))
+            aside = any(other["kind"] != "customer" for other in landing.records)
+            incoming.append(Incoming(ref, self._account_id, landing.source_ref, landing.version, record, aside))
             if "tags" in record["fields"]:
                 tags[ref] = (record["fields"]["tags"], landing)
         resolved = self._resolver.resolve(conn, incoming, now)

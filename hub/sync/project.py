@@ -182,7 +182,6 @@ Happened = Iterable[tuple[str, datetime | date | None, dict[str, Any]]]
 
 def _order_events(fields: dict[str, Any]) -> Happened:
     number = {"number": fields.get("number", "")}
-    yield "order.created", fields.get("created_at"), number
     if fields.get("paid_at") is not None and fields.get("paid") is not None:
         amount = {"amount": fields["paid"], "currency": fields.get("currency", "CNY")}
         yield "order.paid", fields["paid_at"], amount | number

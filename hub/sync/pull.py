@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, true
 from sqlmodel import col, delete, select
 
 from connectors.base import Record, Source
@@ -30,6 +30,10 @@ from hub.sync.landing import Counts, Lander
 
 log = structlog.get_logger("hub.sync")
 SWEEP_BATCH = 100
+SWEEP_EVERY = timedelta(hours=24)
+GATHER = 1000
+"""Pages are gathered to about so many records a commit."""
+GATHER_SECONDS = 1.0
 BACKOFF = (5, 15, 60, 300, 900)
 _insert_seen = Upsert("walk_seen", ("ref", "account_id", "stream", "walk"), ("ref",), update=("walk",))
 
@@ -71,49 +75,59 @@ class _Pull:
 
     def steps(self) -> Iterator[Step]:
         """All steps that are left, each following the committed one before it."""
-        if self.held.task == "rescan":
-            yield from self._rescan()
+        if self.held.task != "pull":
+            yield from self._again()
         elif self.spec.cursor.kind == "time":
             yield from self._windows()
         elif self.spec.cursor.kind == "none":
             yield from self._walk()
         else:
-            for page in self.connector.pages(self.held.stream, None, self.cursor.resume):
-                yield Step(list(page.records), [], self.cursor.after_page(page.resume, last=page.last))
+            start = self.cursor
+            for page in self.connector.pages(self.held.stream, None, start.resume):
+                yield Step(list(page.records), [], start.after_page(page.resume, last=page.last))
 
     def _windows(self) -> Iterator[Step]:
-        now = self.hub.now()
-        while (planned := self.cursor.next_window(self.spec.cursor, now)) is not None:
-            self.cursor, last = planned, False
+        now, cursor = self.hub.now(), self.cursor
+        while (planned := cursor.next_window(self.spec.cursor, now)) is not None:
+            cursor, last = planned, False
             for page in self.connector.pages(self.held.stream, planned.window, planned.resume):
                 last = page.last
-                yield Step(list(page.records), [], self.cursor.after_page(page.resume, last=last))
+                cursor = planned.after_page(page.resume, last=last)
+                yield Step(list(page.records), [], cursor)
             if not last:
-                yield Step([], [], self.cursor.after_page(None, last=True))
+                cursor = planned.after_page(None, last=True)
+                yield Step([], [], cursor)
 
     def _walk(self) -> Iterator[Step]:
-        if self.cursor.sweep is None:
-            if self.cursor.resume is None:
-                self.cursor = replace(self.cursor, walk=self.cursor.walk + 1)
-            ends = replace(self.cursor, resume=None, sweep="" if self.spec.deletes == "sweep" else None)
+        cursor = self.cursor
+        if cursor.sweep is None:
+            if cursor.resume is None:
+                self.cursor = cursor = replace(cursor, walk=cursor.walk + 1)
+            ends = replace(cursor, resume=None, sweep="" if self.spec.deletes == "sweep" else None)
             last = False
-            for page in self.connector.pages(self.held.stream, None, self.cursor.resume):
+            for page in self.connector.pages(self.held.stream, None, cursor.resume):
                 last = page.last
-                yield Step(list(page.records), [], ends if last else replace(self.cursor, resume=page.resume))
+                yield Step(list(page.records), [], ends if last else replace(cursor, resume=page.resume))
             if not last:
                 yield Step([], [], ends)
-        while self.cursor.sweep is not None:
-            missing = self._missing(self.cursor.sweep)
-            yield self._ask(missing, replace(self.cursor, sweep=missing[-1] if missing else None))
+            cursor = ends
+        while cursor.sweep is not None:
+            missing = self._missing(cursor.sweep)
+            cursor = replace(cursor, sweep=missing[-1] if missing else None)
+            yield self._ask(missing, cursor)
 
     def _missing(self, after: str) -> list[str]:
         seen = select(WalkSeen.ref).where(WalkSeen.walk == self.cursor.walk, WalkSeen.account_id == self.held.account_id)
         return self._ids(after, col(SourceRecord.ref).not_in(seen))
 
-    def _rescan(self) -> Iterator[Step]:
-        while keys := self._ids(self.cursor.after or "", col(SourceRecord.is_open).is_(True)):
-            yield self._ask(keys, replace(self.cursor, after=keys[-1]))
-        yield Step([], [], replace(self.cursor, after=None))
+    def _again(self) -> Iterator[Step]:
+        """Known records by key: the open ones (rescan), or all (sweep)."""
+        condition = col(SourceRecord.is_open).is_(True) if self.held.task == "rescan" else true()
+        cursor = self.cursor
+        while keys := self._ids(cursor.after or "", condition):
+            cursor = replace(cursor, after=keys[-1])
+            yield self._ask(keys, cursor)
+        yield Step([], [], replace(cursor, after=None))
 
     def _ids(self, after: str, condition: Any) -> list[str]:
         statement = (
@@ -136,13 +150,32 @@ class _Pull:
     def run(self, seconds: float) -> bool:
         """Work through the steps for so long; whether some are left."""
         ends = time.monotonic() + seconds
-        for step in self.steps():
+        for step in self._gathered():
             self._commit(step)
             if self.hub.stopping():
                 raise Stop
             if time.monotonic() >= ends:
                 return not self._finished(step)
         return False
+
+    def _gathered(self) -> Iterator[Step]:
+        """Steps with the small pages of a long read put together: one commit and one fsync for all of them."""
+        records: list[Record] = []
+        began = time.monotonic()
+        waiting: Step | None = None
+        for step in self.steps():
+            records += step.records
+            waiting = Step(records, step.gone, step.cursor)
+            full = len(records) >= GATHER or time.monotonic() - began >= GATHER_SECONDS
+            if full or step.gone or self._turns(step):
+                yield waiting
+                records, began, waiting = [], time.monotonic(), None
+        if waiting is not None:
+            yield waiting
+
+    def _turns(self, step: Step) -> bool:
+        """Whether the step ends a walk or belongs to a sweep: those look at what has been committed."""
+        return step.cursor.sweep is not None or self.cursor.sweep is not None
 
     def _finished(self, step: Step) -> bool:
         if self.spec.cursor.kind == "time" and self.held.task == "pull":
@@ -164,7 +197,7 @@ class _Pull:
         self.total.add(counts)
 
     def _remember(self, conn: Connection, step: Step) -> None:
-        if self.spec.deletes != "sweep" or self.held.task != "pull":
+        if self.spec.deletes != "sweep" or self.held.task != "pull" or self.spec.cursor.kind != "none":
             return
         if step.cursor.sweep is None and self.cursor.sweep is not None:
             done = delete(WalkSeen).where(col(WalkSeen.account_id) == self.held.account_id)
@@ -199,7 +232,7 @@ def pull(
 
 
 def _ended(hub: Hub, held: Claim, work: _Pull, more: bool) -> None:
-    every = work.spec.rescan if held.task == "rescan" else work.spec.every
+    every = {"rescan": work.spec.rescan, "sweep": SWEEP_EVERY}.get(held.task, work.spec.every)
     now = hub.now()
     values: dict[str, Any] = {"failures": 0, "error": None, "last_ok_at": now}
     if not more:

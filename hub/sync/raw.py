@@ -11,9 +11,24 @@ from typing import Any
 import orjson
 
 
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+
+
 def dump(record: Mapping[str, Any]) -> bytes:
     """A raw record as canonical JSON bytes (sorted keys; decimals keep their digits)."""
-    return orjson.dumps(record, default=_exact, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(record, default=_exact, option=_OPTIONS)
+    except TypeError:
+        return orjson.dumps(_with_long_numbers(record), default=_exact, option=_OPTIONS)
+
+
+def _with_long_numbers(value: Any) -> Any:
+    """The value with integers of more than 64 bits as they are written (orjson knows none)."""
+    if isinstance(value, dict):
+        return {name: _with_long_numbers(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_long_numbers(item) for item in value]
+    return orjson.Fragment(str(value)) if isinstance(value, int) and abs(value) >= 1 << 63 else value
 
 
 def _exact(value: Any) -> Any:

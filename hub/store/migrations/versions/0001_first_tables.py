@@ -60,7 +60,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("customer", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_customer_changed_at"), ["changed_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_customer_created_at"), ["created_at"], unique=False)
 
     op.create_table(
         "customer_alias",
@@ -155,9 +154,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("digest", "profile_ref", name=op.f("pk_identity_key")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("identity_key", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_identity_key_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_identity_key_profile_ref"), ["profile_ref"], unique=False)
 
     op.create_table(
@@ -220,6 +219,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=True),
         sa.Column("state_raw", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("order_ref", "key", name=op.f("pk_order_line")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "orders",
@@ -246,10 +246,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_orders")),
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
-        batch_op.create_index("ix_orders_account_paid", ["account_id", "paid_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_orders_number"), ["number"], unique=False)
         batch_op.create_index(batch_op.f("ix_orders_profile_ref"), ["profile_ref"], unique=False)
-        batch_op.create_index(batch_op.f("ix_orders_source_ref"), ["source_ref"], unique=False)
 
     op.create_table(
         "profile",
@@ -268,7 +266,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("profile", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_profile_customer_id"), ["customer_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_profile_source_ref"), ["source_ref"], unique=False)
 
     op.create_table(
         "push_counter",
@@ -318,9 +315,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_refund")),
     )
     with op.batch_alter_table("refund", schema=None) as batch_op:
-        batch_op.create_index("ix_refund_account_succeeded", ["account_id", "succeeded_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_refund_order_ref"), ["order_ref"], unique=False)
-        batch_op.create_index(batch_op.f("ix_refund_source_ref"), ["source_ref"], unique=False)
 
     op.create_table(
         "role",
@@ -366,6 +361,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("customer_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("digest", "customer_id", name=op.f("pk_search_token")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("search_token", schema=None) as batch_op:
         batch_op.create_index("ix_search_token_customer_id", ["customer_id"], unique=False)
@@ -600,9 +596,7 @@ def downgrade() -> None:
     op.drop_table("run")
     op.drop_table("role")
     with op.batch_alter_table("refund", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_refund_source_ref"))
         batch_op.drop_index(batch_op.f("ix_refund_order_ref"))
-        batch_op.drop_index("ix_refund_account_succeeded")
 
     op.drop_table("refund")
     with op.batch_alter_table("quarantined", schema=None) as batch_op:
@@ -612,15 +606,12 @@ def downgrade() -> None:
     op.drop_table("quarantined")
     op.drop_table("push_counter")
     with op.batch_alter_table("profile", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_profile_source_ref"))
         batch_op.drop_index(batch_op.f("ix_profile_customer_id"))
 
     op.drop_table("profile")
     with op.batch_alter_table("orders", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_orders_source_ref"))
         batch_op.drop_index(batch_op.f("ix_orders_profile_ref"))
         batch_op.drop_index(batch_op.f("ix_orders_number"))
-        batch_op.drop_index("ix_orders_account_paid")
 
     op.drop_table("orders")
     op.drop_table("order_line")
@@ -641,7 +632,6 @@ def downgrade() -> None:
     op.drop_table("inbox")
     with op.batch_alter_table("identity_key", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_identity_key_profile_ref"))
-        batch_op.drop_index(batch_op.f("ix_identity_key_customer_id"))
 
     op.drop_table("identity_key")
     with op.batch_alter_table("event", schema=None) as batch_op:
@@ -666,7 +656,6 @@ def downgrade() -> None:
 
     op.drop_table("customer_alias")
     with op.batch_alter_table("customer", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_customer_created_at"))
         batch_op.drop_index(batch_op.f("ix_customer_changed_at"))
 
     op.drop_table("customer")
