@@ -354,8 +354,8 @@ def postgres() -> Iterator[Database]:
 
 def _emptied(db: Database) -> Database:
     with db.write() as conn:
-        names = ", ".join(f'"{name}"' for name in Model.metadata.tables)
-        conn.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        for one in reversed(Model.metadata.sorted_tables):  # quicker than TRUNCATE, which makes new files
+            conn.execute(one.delete())
     return db
 
 
