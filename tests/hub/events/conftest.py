@@ -165,8 +165,8 @@ class World:
     def account(self, key: str, platform: str) -> int:
         with self.hub.db.write() as conn:
             row = {"key": key, "platform": platform, "title": f"账号 {key}", "config": {}, "state": "active"}
-            made = insert(table(Account)).values(**row, created_at=self._now - timedelta(days=90)).returning(table(Account).c.id)
-            return int(conn.execute(made).scalar_one())
+            row["created_at"] = self._now - timedelta(days=90)
+            return int(conn.execute(insert(table(Account)).values(**row).returning(table(Account).c.id)).scalar_one())
 
     # -- time
 
@@ -199,10 +199,11 @@ class World:
         cid, ref = f"c{self._count:025d}", f"{account}|cust{self._count}"
         told = {"display_name": name, **fields} if name else dict(fields)
         data = golden.seal_customer(self.hub.ring, cid, {k: {"value": v, "from": ref} for k, v in told.items()})
-        self.put(Customer, id=cid, kind="company", state="active", data=data, profiles=1, created_at=self._now, changed_at=self._now)
+        born = {"created_at": self._now, "changed_at": self._now}
+        self.put(Customer, id=cid, kind="company", state="active", data=data, profiles=1, **born)
         source = f"{account}|customer|cust{self._count}"
-        sealed = {"data": b"", "hash": b"", "version": 1, "deleted": False}
-        self.put(Profile, ref=ref, account_id=account, source_ref=source, customer_id=cid, rule="new", linked_at=self._now, **sealed)
+        linked = {"rule": "new", "linked_at": self._now, "data": b"", "hash": b"", "version": 1, "deleted": False}
+        self.put(Profile, ref=ref, account_id=account, source_ref=source, customer_id=cid, **linked)
         return ref, cid
 
     def merge(self, survivor: str, loser: str) -> None:
@@ -219,8 +220,8 @@ class World:
         return row[0]
 
     def deal(
-        self, amount: int | None = 1_378_001, *, profile: str | None = "", number: str = "", lines: list[dict[str, Any]] | None = None,
-        **values: Any,
+        self, amount: int | None = 1_378_001, *, profile: str | None = "", number: str = "",
+        lines: list[dict[str, Any]] | None = None, **values: Any,
     ) -> str:  # fmt: skip
         """A signed deal with its customer; its ref."""
         if profile == "":
@@ -243,7 +244,9 @@ class World:
         self.change(Deal, "ref", ref, state="reversed")
         self.event("deal.reversed", self.crm, ref, amount=1, currency="CNY", number="x")
 
-    def order(self, paid: int | None, at: datetime | None = None, *, profile: str | None = None, lines: Any = (), **values: Any) -> str:
+    def order(
+        self, paid: int | None, at: datetime | None = None, *, profile: str | None = None, lines: Any = (), **values: Any
+    ) -> str:
         """A paid order of the shop; its ref."""
         self._count += 1
         ref, number = f"{self.shop}|T{self._count}", f"T{self._count}"
@@ -263,7 +266,8 @@ class World:
         ref = f"{self.shop}|R{self._count}"
         self.put(
             Refund, ref=ref, account_id=self.shop, source_ref=f"{self.shop}|refund|R{self._count}", order_ref=order,
-            number=f"R{self._count}", state="succeeded", currency="CNY", amount=amount, succeeded_at=at or self._now, deleted=False,
+            number=f"R{self._count}", state="succeeded", currency="CNY", amount=amount, succeeded_at=at or self._now,
+            deleted=False,
         )  # fmt: skip
         self.event("refund.succeeded", self.shop, ref, at, amount=amount, currency="CNY", number=f"R{self._count}")
         return ref
@@ -380,7 +384,8 @@ def world(db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Worl
         monkeypatch.setitem(registry.entries(), name, registry.Entry(name, name, HERE / "platforms" / name))
     ring = KeyRing.new()
     keyring.use(ring)
-    settings = Settings(data_dir=tmp_path, rules=[Rule(name="deals", on="deal.signed", source="crm-*", to="books-main", make="receivable")])
+    rule = Rule(name="deals", on="deal.signed", source="crm-*", to="books-main", make="receivable")
+    settings = Settings(data_dir=tmp_path, rules=[rule])
     world = World(Hub(settings, db, ring))
 
     def connect(hub: Hub, account: Account, *, priority: int = 2) -> Sink:

@@ -153,7 +153,8 @@ def test_endless_doubt_is_looked_up_less_often_and_marked(one: Any) -> None:
     one.settle_all(60, 700)
     row = one.one()
     assert row.state == "sent" and row.attempts == 10
-    marked = [step["error"].get("alert", False) for step in delivery.show(one.hub, row.id)["steps"] if step["outcome"] == "in_doubt"]
+    steps = delivery.show(one.hub, row.id)["steps"]
+    marked = [step["error"].get("alert", False) for step in steps if step["outcome"] == "in_doubt"]
     assert marked == [False] * 7 + [True] * 2
 
 

@@ -129,7 +129,8 @@ def test_lines_that_do_not_add_up_become_one_line_at_their_rate(world: Any) -> N
 
 
 def test_lines_of_several_rates_that_do_not_add_up_are_rejected(world: Any) -> None:
-    ref = world.deal(900, lines=[{"title": "a", "amount": 600, "tax_rate": "13"}, {"title": "b", "amount": 600, "tax_rate": "6"}])
+    lines = [{"title": "a", "amount": 600, "tax_rate": "13"}, {"title": "b", "amount": 600, "tax_rate": "6"}]
+    ref = world.deal(900, lines=lines)
     world.dispatch()
     assert world.one().error["key"] == "document.lines_differ"
     world.change(DealLine, "deal_ref", ref, amount=450)
@@ -191,7 +192,8 @@ def test_a_customer_split_off_does_not_keep_the_others_code(world: Any) -> None:
     world.deal(profile=other_profile)
     world.deal(profile=profile)
     world.dispatch()
-    split, kept = (row.document["party"]["code"] for row in sorted(world.deliveries()[1:], key=lambda row: row.document["note"]))
+    later = sorted(world.deliveries()[1:], key=lambda row: row.document["note"])
+    split, kept = (row.document["party"]["code"] for row in later)
     assert split != billed and kept == billed
 
 

@@ -29,6 +29,12 @@ def shop(world: Any) -> Any:
     return world
 
 
+def pulled(world: Any, stream: str) -> None:
+    """The shop has a stream that was never pulled yet."""
+    row = {"account_id": world.shop, "stream": stream, "task": "pull", "enabled": True, "cursor": {}, "failures": 0, "fence": 0}
+    world.put(AccountStream, **row, next_run_at=EPOCH, lease_until=EPOCH)
+
+
 def closed(world: Any) -> int:
     world.dispatch()
     return settle.close_days(world.hub)
@@ -109,7 +115,8 @@ def test_shops_and_currencies_are_kept_apart(shop: Any) -> None:
     other = shop.account("shop-two", "shop")
     shop.order(100, NOON)
     shop.order(200, NOON, currency="USD")
-    shop.put(Order, ref="x", account_id=other, source_ref=f"{other}|order|x", number="x", state="paid", currency="CNY", deleted=False)
+    row = {"ref": "x", "account_id": other, "source_ref": f"{other}|order|x", "number": "x", "state": "paid"}
+    shop.put(Order, **row, currency="CNY", deleted=False)
     shop.event("order.paid", other, "x", NOON, amount=400, currency="CNY", number="x")
     assert closed(shop) == 3
     rows = shop.deliveries()
@@ -156,8 +163,7 @@ def test_a_rejected_settlement_is_made_anew_from_its_items(shop: Any) -> None:
 
 def test_a_new_shops_days_wait_for_its_first_pull(shop: Any) -> None:
     shop.change(Account, "key", "shop-tm", created_at=shop.now())
-    stream = {"account_id": shop.shop, "stream": "order", "task": "pull", "enabled": True, "cursor": {}, "failures": 0, "fence": 0}
-    shop.put(AccountStream, **stream, next_run_at=EPOCH, lease_until=EPOCH)
+    pulled(shop, "order")
     shop.order(100, NOON)
     assert closed(shop) == 0
     shop.change(AccountStream, "stream", "order", last_ok_at=shop.now(), run_id=1)
@@ -168,8 +174,7 @@ def test_a_new_shops_days_wait_for_its_first_pull(shop: Any) -> None:
 
 def test_a_new_shop_waits_a_day_at_most(shop: Any) -> None:
     shop.change(Account, "key", "shop-tm", created_at=shop.now())
-    stream = {"account_id": shop.shop, "stream": "refund", "task": "pull", "enabled": True, "cursor": {}, "failures": 9, "fence": 0}
-    shop.put(AccountStream, **stream, next_run_at=EPOCH, lease_until=EPOCH)
+    pulled(shop, "refund")
     shop.order(100, NOON)
     assert closed(shop) == 0
     shop.forward(24 * 3600)
@@ -215,8 +220,8 @@ def test_a_real_month_of_a_shop(shop: Any) -> None:
     paid = Decimal(0)
     events = []
     with ORDERS.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            row = {key.strip(): value for key, value in row.items()}
+        for line in csv.DictReader(file):
+            row = {key.strip(): value for key, value in line.items()}
             if not row["订单付款时间"]:
                 continue
             amount = Decimal(row["买家实际支付金额"])
