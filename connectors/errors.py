@@ -95,9 +95,10 @@ class Throttled(Retryable):
 
 
 class Unavailable(Retryable):
-    """The platform or the network did not answer properly, and nothing was written."""
+    """The platform or the network did not answer properly, and nothing was written. final: it was retried enough."""
 
     default_key = "error.unavailable"
+    final = False
 
 
 class RecordError(ConnectorError):
@@ -125,7 +126,10 @@ class Gone(RecordError):
 
 
 class Rejected(ConnectorError):
-    """The destination said no to a document, for a reason a person must settle. Nothing was written."""
+    """The destination said no to a document, for a reason a person must settle.
+
+    Nothing was written, unless params name a number and a state: then the document stands there in that state.
+    """
 
     default_key = "error.rejected"
 

@@ -7,6 +7,7 @@ few times with back-off; a write is sent once, and whatever leaves its outcome o
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from urllib.parse import urljoin
 
 import requests
 import structlog
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from connectors import errors
 from connectors.base import Request, Token, Verdict
@@ -34,6 +35,8 @@ log = structlog.get_logger("connectors.http")
 INLINE_WAIT = 5.0
 """A throttle of up to this many seconds is waited out here; a longer one goes back to the planner."""
 INLINE_WAITS = 10
+_NUMBER = re.compile(r"\d{7,}")
+_MAILBOX = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
 
 class Tokens(Protocol):
@@ -144,7 +147,8 @@ def interpret_status(response: Response) -> Verdict | None:
         return Verdict("retry", code=code, wait=response.retry_after)
     if status in (401, 403):
         return Verdict("scope_missing" if status == 403 else "refresh_token", code=code)
-    if status >= 400:
+    if status >= 300:
+        # Redirects are not followed: an address that has moved is for a person to look at.
         return Verdict("stop_and_alert", code=code)
     return None
 
@@ -200,7 +204,7 @@ class Door:
         retrying = Retrying(
             stop=stop_after_attempt(self.runtime.attempts),
             wait=wait_random_exponential(multiplier=0.3, max=8),
-            retry=retry_if_exception_type(errors.Unavailable),
+            retry=retry_if_exception(lambda error: isinstance(error, errors.Unavailable) and not error.final),
             sleep=self.runtime.sleep,
             reraise=True,
         )
@@ -226,7 +230,11 @@ class Door:
                 raise as_error(verdict, request, self.connector.manifest.name)
 
     def _token(self) -> Token | None:
-        return self.tokens.current() or self.tokens.renew(None, self.connector.fetch_token)
+        try:
+            return self.tokens.current() or self.tokens.renew(None, self.connector.fetch_token)
+        except errors.Unavailable as error:
+            error.final = True  # fetching it has been tried often enough
+            raise
 
     def _exchange(self, request: Request, token: Token | None) -> Verdict:
         name = request.name or request.path
@@ -287,13 +295,18 @@ def as_error(verdict: Verdict, request: Request, platform: str) -> errors.Connec
     """The error that a verdict stands for. On a write, a passing or unknown failure leaves the outcome in doubt."""
     known: dict[str, Any] = {"code": verdict.code, "request_id": verdict.request_id, "platform": platform}
     if verdict.message:
-        known["message"] = verdict.message[:300]
+        known["message"] = without_personal(verdict.message[:300])
     if verdict.action == "throttle":
         return errors.Throttled(verdict.wait or 60.0, verdict.hint, **known)
     action = verdict.action
     if request.write and not verdict.unwritten and action in ("retry", "stop_and_alert"):
         action = "in_doubt"
     return _ERRORS[action](verdict.hint, **known)
+
+
+def without_personal(text: str) -> str:
+    """A platform's sentence without what may be somebody's number or mailbox; what is left is for people to read."""
+    return _MAILBOX.sub("***", _NUMBER.sub(lambda found: found[0][:3] + "***", text))
 
 
 def with_headers(request: Request, **headers: str) -> Request:

@@ -48,9 +48,7 @@ def known(key: str, manifest: Manifest | None = None) -> Message | None:
     return own or texts().messages.get(key)
 
 
-def explain(
-    error: errors.ConnectorError | Mapping[str, Any], lang: str, manifest: Manifest | None = None
-) -> tuple[str, str]:
+def explain(error: errors.ConnectorError | Mapping[str, Any], lang: str, manifest: Manifest | None = None) -> tuple[str, str]:
     """What happened and the next step. error: an error or what ``as_dict`` made of it. lang: 'en', else Chinese.
 
     A key without text falls back to the text of the error's type; the contract suite fails for such a key.

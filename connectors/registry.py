@@ -11,12 +11,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from connectors.base import Connector, EventSource, Sink, Source
 from connectors.manifest import Manifest, ManifestError, load_manifest
 
 if TYPE_CHECKING:
     from connectors.sandbox import Simulator
 
+log = structlog.get_logger("connectors.registry")
 HERE = Path(__file__).parent
 _ROLE_CLASSES: dict[str, type[Connector]] = {"source": Source, "events": EventSource, "sink": Sink}
 
@@ -95,9 +98,14 @@ def entries() -> dict[str, Entry]:
         if not path.parent.name.startswith("_")
     }
     for point in entry_points(group="lianshu.connectors"):
-        module = importlib.import_module(point.value)
-        folder = Path(str(module.__file__)).parent
-        found.setdefault(point.name, Entry(point.name, point.value, folder))
+        try:
+            module = importlib.import_module(point.value)
+            load_manifest(Path(str(module.__file__)).parent / "manifest.yaml")
+        except Exception as error:
+            # One broken package must not take the others down.
+            log.error("connector package not usable", package=point.value, reason=f"{type(error).__name__}: {error}")
+            continue
+        found.setdefault(point.name, Entry(point.name, point.value, Path(str(module.__file__)).parent))
     return found
 
 

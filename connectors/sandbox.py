@@ -92,7 +92,7 @@ class Simulator:
         raise TypeError(f"{type(self).__name__} has no settings()")
 
     def call_name(self) -> str:
-        """What ``faults`` and ``calls`` know the present request by: its path; where all calls share one, the method as well."""
+        """What ``faults`` and ``calls`` know the request by: its path; where all calls share one, the method as well."""
         return request.path
 
     def throttled(self) -> Response:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import structlog
 import yaml
+from sqlalchemy import select as sa_select
 from sqlmodel import col, func, select, update
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -172,7 +173,7 @@ def summary(stage: Stage) -> dict[str, Any]:
         active = select(func.count()).select_from(Customer).where(col(Customer.state) == "active")
         merged = select(func.count()).select_from(LedgerEntry).where(col(LedgerEntry.kind) == "merge")
         linked = select(func.count()).select_from(Customer).where(col(Customer.profiles) > 1, col(Customer.state) == "active")
-        events = dict(conn.execute(select(Event.kind, func.count()).group_by(Event.kind)).all())
+        events = {kind: count for kind, count in conn.execute(select(Event.kind, func.count()).group_by(Event.kind))}
         customers, merges, several = (conn.execute(statement).scalar_one() for statement in (active, merged, linked))
     ledgers = {name: _ledger(simulator) for name, simulator in stage.simulators.items() if simulator.ledger}
     differences = compare(stage)
@@ -193,9 +194,8 @@ def _ledger(simulator: Simulator) -> dict[str, dict[str, int]]:
 
 def compare(stage: Stage) -> list[str]:
     """Each difference between the hub's deliveries and the simulators' ledgers, and between events and deliveries."""
-    statement = select(Account.key, Delivery.number, Delivery.kind, Delivery.state, Delivery.amount).join(
-        Account, col(Account.id) == col(Delivery.account_id)
-    )
+    columns = (col(Account.key), col(Delivery.number), col(Delivery.kind), col(Delivery.state), col(Delivery.amount))
+    statement = sa_select(*columns).join(Account, col(Account.id) == col(Delivery.account_id))
     with stage.hub.db.read() as conn:
         rows = conn.execute(statement).all()
         events = conn.execute(select(Event.kind, Event.data)).all()

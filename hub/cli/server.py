@@ -6,7 +6,7 @@ import json as stdjson
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,34 +78,16 @@ def sandbox(
 ) -> None:
     """Serve the simulators; prints addresses and credentials, and the commands that connect them."""
     from connectors import registry
-    from connectors.sandbox import Served
 
     names = platform or [name for name, entry in registry.entries().items() if entry.simulator()]
     if seed and len(names) != 1:
         raise fail("--seed: 只能配一个平台 / goes with exactly one platform", 2)
-    served, told = [], {}
-    for number, name in enumerate(names):
-        try:
-            kind = registry.get(name).simulator()
-        except registry.UnknownConnector as error:
-            raise fail(str(error), 2) from None
-        if kind is None:
-            raise fail(f"{name}: 没有模拟器 / has no simulator", 2)
-        simulator = kind()
-        try:
-            count = simulator.seed_file(existing(seed)) if seed else 0
-        except ValueError as error:
-            raise fail(str(error), 2) from None
-        running = Served(simulator, port + number if port else 0)
-        served.append(running)
-        settings = simulator.settings(running.url)
-        told[name] = {
-            "url": running.url, "settings": settings, "seeded": count,
-            "clock_offset": round(simulator.offset.total_seconds(), 3),
-        }  # fmt: skip
+    served = [_serve(name, seed, port + number if port else 0) for number, name in enumerate(names)]
+    told = {running.simulator.name: _described(running, seed) for running in served}
+    for name, item in told.items():
         if write:
             write.mkdir(parents=True, exist_ok=True)
-            (write / f"{name}.json").write_text(stdjson.dumps(settings, ensure_ascii=False, indent=1), "utf-8")
+            (write / f"{name}.json").write_text(stdjson.dumps(item["settings"], ensure_ascii=False, indent=1), "utf-8")
     emit(told, json, "\n".join(_told(name, item, write) for name, item in told.items()))
     try:
         while True:
@@ -115,10 +97,32 @@ def sandbox(
             running.close()
 
 
-def _told(name: str, item: dict[str, object], folder: Path | None) -> str:
+def _serve(name: str, seed: Path | None, port: int) -> Any:
+    from connectors import registry
+    from connectors.sandbox import Served
+
+    try:
+        kind = registry.get(name).simulator()
+        if kind is None:
+            raise fail(f"{name}: 没有模拟器 / has no simulator", 2)
+        simulator = kind()
+        if seed:
+            simulator.seed_file(existing(seed))
+        return Served(simulator, port)
+    except (registry.UnknownConnector, ValueError) as error:
+        raise fail(str(error), 2) from None
+
+
+def _described(running: Any, seed: Path | None) -> dict[str, Any]:
+    simulator = running.simulator
+    offset = round(simulator.offset.total_seconds(), 3)
+    return {"url": running.url, "settings": simulator.settings(running.url), "seed": str(seed or ""), "clock_offset": offset}
+
+
+def _told(name: str, item: dict[str, Any], folder: Path | None) -> str:
     lines = [f"{name}: {item['url']}"]
-    if item["seeded"]:
-        lines.append(f"  种子 / seeded: {item['seeded']} 条 / records")
+    if item["seed"]:
+        lines.append(f"  种子 / seed: {item['seed']}")
     if item["clock_offset"]:
         lines.append(f"  时钟 / clock: export HUB_CLOCK_OFFSET={item['clock_offset']}")
     config = f"--config {folder / (name + '.json')}" if folder else "--set …"

@@ -100,12 +100,19 @@ def import_(
         emit(said, json, text)
 
 
-def new_connector(name: str, title_zh: str = "", title_en: str = "", into: Path = Path("."), json: Json = False) -> None:
+def new_connector(
+    name: str,
+    title_zh: str = "",
+    title_en: str = "",
+    role: Annotated[list[str] | None, typer.Option(help="source | events | sink; none = all three")] = None,
+    into: Path = Path("."),
+    json: Json = False,
+) -> None:
     """Scaffold a connector that passes the contract suite, to be changed into yours."""
     from connectors import scaffold
 
     try:
-        made = scaffold.new_connector(name, into, title_zh or name, title_en or name, ["source", "events", "sink"])
+        made = scaffold.new_connector(name, into, title_zh or name, title_en or name, role or ["source", "events", "sink"])
     except ValueError as error:
         raise fail(str(error), 2) from None
     emit({"files": [str(path) for path in made]}, json, "\n".join(map(str, made)))

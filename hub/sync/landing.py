@@ -33,7 +33,8 @@ from hub.sync.connect import public_settings
 from hub.sync.project import Landing, Projector
 from hub.sync.raw import dump
 from hub.sync.withdraw import withdraw
-from mappings.compile import CompiledMapping, Mapped, load_mapping
+from mappings.compile import CompiledMapping, load_mapping
+from mappings.mapped import Mapped
 
 _upsert_record = Upsert(
     "source_record",

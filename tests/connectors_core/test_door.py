@@ -78,7 +78,6 @@ def test_the_log_line_has_names_and_numbers_but_no_parameters(platform: Any) -> 
         (500, b""),
         (502, b"<html>"),
         (200, b"<html>bad gateway</html>"),
-        (302, b""),
         coded(100),
         requests.ConnectionError("reset"),
         requests.ReadTimeout("slow"),
@@ -317,7 +316,7 @@ def test_retry_after_as_a_date_with_and_without_zone() -> None:
 
 @pytest.mark.parametrize(
     ("status", "action"),
-    [(200, None), (204, None), (302, None), (400, "stop_and_alert"), (401, "refresh_token"), (403, "scope_missing"),
+    [(200, None), (204, None), (302, "stop_and_alert"), (400, "stop_and_alert"), (401, "refresh_token"), (403, "scope_missing"),
      (404, "stop_and_alert"), (429, "throttle"), (500, "retry"), (503, "retry")],
 )  # fmt: skip
 def test_what_a_status_says_alone(status: int, action: str | None) -> None:
