@@ -173,7 +173,8 @@ def summary(stage: Stage) -> dict[str, Any]:
         active = select(func.count()).select_from(Customer).where(col(Customer.state) == "active")
         merged = select(func.count()).select_from(LedgerEntry).where(col(LedgerEntry.kind) == "merge")
         linked = select(func.count()).select_from(Customer).where(col(Customer.profiles) > 1, col(Customer.state) == "active")
-        events = {kind: count for kind, count in conn.execute(select(Event.kind, func.count()).group_by(Event.kind))}
+        by_kind = select(Event.kind, func.count()).group_by(Event.kind)
+        events = {row[0]: row[1] for row in conn.execute(by_kind)}
         customers, merges, several = (conn.execute(statement).scalar_one() for statement in (active, merged, linked))
     ledgers = {name: _ledger(simulator) for name, simulator in stage.simulators.items() if simulator.ledger}
     differences = compare(stage)

@@ -19,7 +19,7 @@ PRAGMAS = (
     "busy_timeout=10000",
     "foreign_keys=ON",
     "temp_store=MEMORY",
-    "cache_size=-65536",
+    "cache_size=-32768",
     "wal_autocheckpoint=8000",
 )
 PG_OPTIONS = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000 -c timezone=UTC"
@@ -81,6 +81,8 @@ def _sqlite(url: Any, *, immediate: bool, pool_size: int) -> Engine:
         dbapi.isolation_level = None  # we say BEGIN ourselves, or a read would hold or lose its snapshot
         for pragma in PRAGMAS:
             dbapi.execute("PRAGMA " + pragma)
+        if not immediate:
+            dbapi.execute("PRAGMA cache_size=-8192")  # there are many readers
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
