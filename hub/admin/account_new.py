@@ -12,7 +12,7 @@ from connectors import registry
 from connectors.base import Config, Finding
 from hub import accounts
 from hub.admin import account_form
-from hub.admin.connectors import grouped
+from hub.admin.connectors import known
 from hub.admin.i18n import both, t
 from hub.admin.web import back, done, needs, page, the_hub, who
 
@@ -37,7 +37,7 @@ def place(platform: str, key: str = "") -> str:
 @needs("admin")
 def choose() -> str:
     """All platforms, to choose one."""
-    return render_template("account_choose.html", found=grouped())
+    return render_template("account_choose.html", found=known())
 
 
 @pages.get("/<platform>")

@@ -40,6 +40,18 @@ def index() -> str:
 @pages.get("/<key>")
 def detail(key: str) -> str:
     """One account."""
+    return _detail(key)
+
+
+@pages.post("/<key>/check")
+@needs("operator")
+def check(key: str) -> str:
+    """Try the saved configuration against the platform, and show what was found."""
+    account = _existing(key)
+    return _detail(key, accounts.check(the_hub(), account.platform, account.config))
+
+
+def _detail(key: str, findings: list[Finding] | None = None) -> str:
     hub = the_hub()
     with hub.db.read() as conn:
         account = _account(conn, key)
@@ -59,7 +71,8 @@ def detail(key: str) -> str:
     }
     return render_template(
         "account.html", account=account, manifest=manifest, health=health, words=words, runs=last, refused=refused,
-        push_url=_push_url(account) if manifest and "events" in manifest.roles else None, now=hub.now(),
+        push_url=_push_url(account) if manifest and "events" in manifest.roles else None, now=hub.now(), findings=findings,
+        titles={item.stream: item.title for item in health},
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from flask import abort, render_template
@@ -10,9 +9,9 @@ from flask import abort, render_template
 from connectors import registry
 from connectors.manifest import Manifest
 from hub.admin.web import page
+from hub.admin.words import category_place
 
 pages = page("connectors", "/connectors")
-ORDER = ("chat", "shop", "crm", "finance", "generic", "file")
 
 
 class Known(NamedTuple):
@@ -31,13 +30,7 @@ def known() -> list[Known]:
             found.append(Known(name, entry.manifest))
         except ValueError as error:
             found.append(Known(name, None, str(error).partition("\n")[0]))
-    return sorted(found, key=lambda item: (ORDER.index(item.manifest.category) if item.manifest else 99, item.name))
-
-
-def grouped() -> list[tuple[str, list[Known]]]:
-    """The connectors by category; those that cannot be read come last."""
-    pairs = groupby(known(), key=lambda item: item.manifest.category if item.manifest else "unreadable")
-    return [(category, list(items)) for category, items in pairs]
+    return sorted(found, key=lambda item: (category_place(item.name), item.name))
 
 
 @pages.get("")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from flask import render_template, request
+from flask import abort, render_template, request
 from sqlalchemy import Connection, select
 
 from hub.admin import overview, paging, show
-from hub.admin.web import audited, back, done, may, needs, one, page, reason_given, rows, the_hub, who
+from hub.admin.web import audited, back, done, may, needs, page, reason_given, rows, the_hub, who
 from hub.admin.words import document_title, error_words
-from hub.models import DeliveryAttempt
+from hub.models import Deal, Order, Profile, Refund
 from hub.models.base import table
 
 pages = page("deliveries", "/deliveries")
-DELIVERY, ATTEMPT = overview.DELIVERY, table(DeliveryAttempt)
+DELIVERY = overview.DELIVERY
+DEAL, ORDER, REFUND, PROFILE = table(Deal), table(Order), table(Refund), table(Profile)
 STATES = ("pending", "sending", "rejected", "in_doubt", "sent", "cancelled")
 LISTED = [column for column in DELIVERY.c if column.name not in ("document", "receipt")]
-RETRIED = ("rejected", "in_doubt")
-CANCELLED = ("pending", "rejected", "in_doubt")
+RETRIED = ("rejected", "in_doubt", "cancelled")
+CANCELLED = ("pending", "rejected")
 
 
 @pages.get("")
@@ -48,7 +50,7 @@ def _list(
         return found, None
     if account:
         wanted = next((key for key, item in names.items() if item["key"] == account), None)
-        statement = statement.where(DELIVERY.c.account_id == wanted)
+        statement = statement.where(paging.by_the_way(DELIVERY.c.account_id) == wanted)
     # in one state the index is (state, next_at); over all states it is created_at
     order = DELIVERY.c.next_at if state in STATES else DELIVERY.c.created_at
     if state in STATES:
@@ -79,16 +81,37 @@ def reveal(delivery_id: str) -> str:
 
 
 def _detail(delivery_id: str, *, plain: bool) -> str:
+    found = loaded(delivery_id)
     with the_hub().db.read() as conn:
-        row = one(conn, select(DELIVERY).where(DELIVERY.c.id == delivery_id))
-        attempts = rows(conn, select(ATTEMPT).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.id).limit(200))
-        _name(row, overview.account_names(conn))
-    for attempt in attempts:
-        attempt["told"] = error_words(attempt["error"], row["to"]["platform"])
+        _name(found, overview.account_names(conn))
+        about = _about(conn, found["subject"])
+    for step in found["steps"]:
+        step["told"] = error_words(step["error"], found["to"]["platform"])
     return render_template(
-        "delivery.html", delivery=row, attempts=attempts, document=_document(row["document"], plain=plain), plain=plain,
-        can_retry=row["state"] in RETRIED, can_cancel=row["state"] in CANCELLED,
+        "delivery.html", delivery=found, document=_document(found["document"] or {}, plain=plain), plain=plain, about=about,
+        can_retry=found["state"] in RETRIED, can_cancel=found["state"] in CANCELLED,
     )  # fmt: skip
+
+
+def _about(conn: Connection, subject: str) -> dict[str, Any]:
+    """What the delivery is about: the number of the deal or order (of a refund, its order), and whose it is."""
+    order_ref = conn.execute(select(REFUND.c.order_ref).where(REFUND.c.ref == subject)).scalar() or subject
+    for kind, source, ref in (("deal", DEAL, subject), ("order", ORDER, order_ref)):
+        whose = source.outerjoin(PROFILE, PROFILE.c.ref == source.c.profile_ref)
+        found = select(source.c.number, PROFILE.c.customer_id).select_from(whose).where(source.c.ref == ref)
+        if row := conn.execute(found).first():
+            return {"kind": kind, "number": row[0], "customer": row[1]}
+    return {}
+
+
+def loaded(delivery_id: str) -> dict[str, Any]:
+    """The delivery with its document and steps, or a 404 page."""
+    from hub.events import delivery
+
+    found = delivery.show(the_hub(), delivery_id)
+    if not found:
+        abort(404)
+    return found
 
 
 def _document(stored: Mapping[str, Any], *, plain: bool) -> dict[str, Any]:
@@ -110,16 +133,10 @@ def _note(note: Any, plain: bool) -> str:
 @pages.post("/<delivery_id>/retry")
 @needs("operator")
 def retry(delivery_id: str) -> Any:
-    """Try a rejected one again, or ask now about one in doubt."""
+    """Try again one that is rejected or cancelled, ask now about one in doubt, send a waiting one now."""
     from hub.events import delivery
 
-    try:
-        delivery.retry(the_hub(), delivery_id, by=who())
-    except (ValueError, LookupError) as fault:
-        done("delivery.refused", "bad", why=str(fault))
-    else:
-        done("delivery.retried")
-    return back("deliveries.detail", delivery_id=delivery_id)
+    return _do(delivery_id, lambda: delivery.retry(the_hub(), delivery_id, by=who()), "delivery.retried")
 
 
 @pages.post("/<delivery_id>/cancel")
@@ -128,11 +145,37 @@ def cancel(delivery_id: str) -> Any:
     """Give it up, for a reason."""
     from hub.events import delivery
 
-    if reason := reason_given():
-        try:
-            delivery.cancel(the_hub(), delivery_id, by=who(), reason=reason)
-        except (ValueError, LookupError) as fault:
-            done("delivery.refused", "bad", why=str(fault))
-        else:
-            done("delivery.cancelled")
+    reason = reason_given()
+    if not reason:
+        return back("deliveries.detail", delivery_id=delivery_id)
+    doing = partial(delivery.cancel, the_hub(), delivery_id, by=who(), reason=reason)
+    return _do(delivery_id, doing, "delivery.cancelled")
+
+
+@pages.post("/<delivery_id>/reversed")
+@needs("operator")
+def reversed_by_hand(delivery_id: str) -> Any:
+    """A person has booked the reversal over there, and says how."""
+    from hub.events import delivery
+
+    note = reason_given()
+    if not note:
+        return back("deliveries.detail", delivery_id=delivery_id)
+    doing = partial(delivery.settle_reversal, the_hub(), delivery_id, by=who(), note=note)
+    return _do(delivery_id, doing, "delivery.reversal_noted")
+
+
+def _do(delivery_id: str, doing: Callable[[], Any], said: str) -> Any:
+    from hub.events.delivery import DeliveryFault
+
+    found = loaded(delivery_id)
+    try:
+        doing()
+    except DeliveryFault as fault:
+        with the_hub().db.read() as conn:
+            _name(found, overview.account_names(conn))
+        told = error_words(fault.error.as_dict(), found["to"]["platform"])
+        done("delivery.refused", "bad", why=f"{told.what} {told.fix}" if told else str(fault))
+    else:
+        done(said)
     return back("deliveries.detail", delivery_id=delivery_id)

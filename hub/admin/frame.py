@@ -60,13 +60,29 @@ def install(app: Flask, hub: Hub) -> None:
     _limit_sign_in(app)
     show.install(app)
     app.jinja_env.globals.update(may=may, roles=list(RANK), same_page=same_page, first_page=lambda: same_page(before=None))
-    app.context_processor(lambda: {"here": (request.endpoint or "").partition(".")[0]})
+    app.context_processor(_context)
     app.after_request(lambda response: _headers(response, https))
     app.register_error_handler(Exception, _error_page)
     app.add_url_rule("/language", view_func=_language, methods=["POST"])
     if hub.settings.proxy_hops:
         n = hub.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+
+
+class Counter:
+    """Numbers the questions of a page, so that each has an id of its own."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def next(self) -> str:
+        """The next id."""
+        self._count += 1
+        return f"ask-{self._count}"
+
+
+def _context() -> dict[str, Any]:
+    return {"here": (request.endpoint or "").partition(".")[0], "asked": Counter()}
 
 
 def _limit_sign_in(app: Flask) -> None:

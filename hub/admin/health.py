@@ -30,8 +30,8 @@ class Health:
 
     @property
     def shown(self) -> str:
-        """The stream's name, marked where it is the second look at open records."""
-        return f"{self.title} · {t('stream.rescan')}" if self.task == "rescan" else self.title
+        """The stream's name, marked where it is not the pull itself."""
+        return self.title if self.task == "pull" else f"{self.title} · {t('task.' + self.task)}"
 
 
 def health_of(account: Mapping[str, Any], streams: Iterable[Mapping[str, Any]], now: datetime) -> list[Health]:

@@ -27,7 +27,7 @@ def index() -> str:
         statement = select(*LISTED)
         if account:
             wanted = next((number for number, item in names.items() if item["key"] == account), None)
-            statement = statement.where(INBOX.c.account_id == wanted)
+            statement = statement.where(paging.by_the_way(INBOX.c.account_id) == wanted)
         order = INBOX.c.received_at
         if state == "stuck":
             tried = (INBOX.c.state == "pending") & (INBOX.c.attempts > 1)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, text
 
 from hub.admin.show import ZONE
 from hub.admin.web import rows
+from hub.admin.words import category_place
 from hub.core import Hub
 from hub.models import Account, AccountStream, Delivery, Inbox, PushCounter, Quarantined, Run
 from hub.models.base import table
@@ -30,9 +31,9 @@ def midnight(now: datetime) -> datetime:
 
 
 def accounts(conn: Connection) -> list[dict[str, Any]]:
-    """All accounts that are in service, by platform and key."""
-    wanted = select(*ACCOUNT_COLUMNS).where(ACCOUNT.c.state != "removed").order_by(ACCOUNT.c.platform, ACCOUNT.c.key)
-    return rows(conn, wanted)
+    """All accounts that are in service, by category, platform and key."""
+    found = rows(conn, select(*ACCOUNT_COLUMNS).where(ACCOUNT.c.state != "removed"))
+    return sorted(found, key=lambda row: (category_place(row["platform"]), row["platform"], row["key"]))
 
 
 def account_names(conn: Connection) -> dict[int, dict[str, Any]]:

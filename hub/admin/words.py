@@ -28,6 +28,16 @@ def manifest_of(platform: str) -> Manifest | None:
         return None
 
 
+CATEGORIES = ("chat", "shop", "crm", "finance", "generic", "file")
+"""The order in which platforms are shown."""
+
+
+def category_place(platform: str) -> int:
+    """The platform's place in that order; unknown ones come last."""
+    manifest = manifest_of(platform)
+    return CATEGORIES.index(manifest.category) if manifest else len(CATEGORIES)
+
+
 def platform_title(platform: str) -> str:
     """The platform's name in the reader's language."""
     manifest = manifest_of(platform)
@@ -61,8 +71,8 @@ def _time(text: Any) -> str:
 
 def cursor_words(cursor: Mapping[str, Any], spec: Stream | None, task: str, last_ok: datetime | None) -> str:
     """How far a stream has been read."""
-    if task == "rescan":
-        return t("cursor.rescan")
+    if task in ("rescan", "sweep"):
+        return t(f"cursor.{task}")
     kind = spec.cursor.kind if spec else "time"
     if not cursor:
         return t("cursor.begins") if last_ok is None else t("cursor.walked", at=stamp(last_ok))

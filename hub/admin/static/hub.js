@@ -25,17 +25,9 @@ document.querySelectorAll("select[data-submit]").forEach((select) => {
   select.addEventListener("change", () => select.form.requestSubmit());
 });
 
-// 3. A form is sent once, however often the button is pressed; and an open question closes with Escape.
+// 3. A form is sent once, however often the button is pressed.
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) event.preventDefault();
   event.target.dataset.sent = "1";
   window.setTimeout(() => delete event.target.dataset.sent, 4000);
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelectorAll("details.ask[open]").forEach((item) => { item.open = false; });
-});
-document.addEventListener("click", (event) => {
-  document.querySelectorAll("details.ask[open]").forEach((item) => {
-    if (!item.contains(event.target)) item.open = false;
-  });
 });

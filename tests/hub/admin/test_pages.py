@@ -1,0 +1,25 @@
+"""Every page opens, for everyone who may see it and for nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+
+def test_every_page_opens(admin: Any, made: Any) -> None:
+    for url in pages(made):
+        admin.get(url)
+
+
+def pages(made: Any) -> list[str]:
+    """One address of every page there is."""
+    customer = made.customers["王小红"]
+    return [
+        "/", "/customers", "/customers?q=王小红", f"/customers/{customer}", f"/customers/{customer}/split",
+        f"/customers/{customer}/merge?q=李伟", "/deliveries", "/deliveries?state=rejected",
+        *(f"/deliveries/{key}" for key in made.deliveries.values()), "/reconcile", "/quarantine",
+        f"/quarantine/record?ref={quote(made.quarantined)}", "/quarantine/replay", "/inbox",
+        f"/inbox/push?key={quote(made.push)}", "/runs", "/runs/3", f"/runs/{made.running}", "/accounts", "/accounts/new",
+        "/accounts/new/wecom", *(f"/accounts/{key}" for key in made.account), "/accounts/crm/config", "/connectors",
+        "/connectors/kingdee", "/users", "/about", "/password",
+    ]  # fmt: skip
