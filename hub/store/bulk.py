@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -37,12 +38,15 @@ class Upsert:
             raise ValueError(f"{table} has no column {', '.join(unknown)}")
         self.table, self.columns = table, tuple(columns)
         self._keys = [self.columns.index(name) for name in key]
+        self._updates, self._older = bool(update), self.columns.index(not_older) if not_older else None
         names = ", ".join(f'"{name}"' for name in columns)
         self._insert = f'INSERT INTO "{table}" ({names})'
         self._conflict = f" ON CONFLICT ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in key)}) DO " + self._action(
             update, changed, not_older
         )
         self._names = names
+        # Connections are pooled and temporary tables stay with them: another set of columns is another table.
+        self._shape = blake2b(names.encode(), digest_size=4).hexdigest()
         self._sqlite = f"{self._insert} VALUES ({', '.join('?' * len(columns))}){self._conflict}"
 
     def _action(self, update: Sequence[str], changed: str | None, not_older: str | None) -> str:
@@ -54,15 +58,28 @@ class Upsert:
         return f"UPDATE SET {sets}" + (f" WHERE {' AND '.join(guards)}" if guards else "")
 
     def __call__(self, conn: Connection, rows: Iterable[Row]) -> int:
-        """Write the rows (the last of those with one key wins); how many were inserted or changed."""
+        """Write the rows; how many were inserted or changed. Of rows with one key the last wins, the newest (``not_older``),
+        or the first (no ``update``)."""
         if conn.dialect.name == "sqlite":
             # One row after the other: of two with one key the later is simply a conflict.
             return int(_driver(conn).executemany(self._sqlite, rows).rowcount)
-        unique = {tuple(row[i] for i in self._keys): row for row in rows}
+        unique = self._unique(rows)
         if not unique:
             return 0
         ordered = [unique[key] for key in sorted(unique)]
         return self._postgres(conn, ordered)
+
+    def _unique(self, rows: Iterable[Row]) -> dict[Row, Row]:
+        """By key, what SQLite would be left with: PostgreSQL takes no key twice in one statement."""
+        keyed = ((tuple(row[i] for i in self._keys), row) for row in rows)
+        if self._updates and self._older is None:
+            return dict(keyed)
+        found: dict[Row, Row] = {}
+        for key, row in keyed:
+            old = found.setdefault(key, row)
+            if self._older is not None and old[self._older] <= row[self._older]:
+                found[key] = row
+        return found
 
     def _postgres(self, conn: Connection, rows: list[Row]) -> int:
         with _driver(conn).cursor() as cursor:
@@ -70,7 +87,7 @@ class Upsert:
                 marks = ", ".join(["%s"] * len(self.columns))
                 cursor.executemany(f"{self._insert} VALUES ({marks}){self._conflict}", rows)
                 return int(cursor.rowcount)
-            temp = f"load_{self.table}"
+            temp = f"load_{self.table}_{self._shape}"
             cursor.execute(
                 f'CREATE TEMP TABLE IF NOT EXISTS "{temp}" ON COMMIT DELETE ROWS AS '  # noqa: S608
                 f'SELECT {self._names} FROM "{self.table}" WITH NO DATA; TRUNCATE "{temp}"'

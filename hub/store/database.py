@@ -26,7 +26,10 @@ PG_OPTIONS = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=
 
 
 class Database:
-    """One database. On SQLite writers queue at one lock and begin IMMEDIATE; readers never take the write lock."""
+    """One database. On SQLite writers queue at one lock and begin IMMEDIATE; readers never take the write lock.
+
+    The error of a failing statement shows none of its values: they may be personal.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 12) -> None:
         self.url = make_url(url)
@@ -39,7 +42,7 @@ class Database:
             self._lock = nullcontext()
             self.url = self.url.set(drivername="postgresql+psycopg")
             self.writer = self.reader = create_engine(
-                self.url, pool_size=pool_size, pool_pre_ping=True, connect_args={"options": PG_OPTIONS}
+                self.url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True, connect_args={"options": PG_OPTIONS}
             )
         else:
             raise ValueError(f"the database is SQLite or PostgreSQL, not {self.dialect}")
@@ -73,8 +76,9 @@ def _sqlite(url: Any, *, immediate: bool, pool_size: int) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 10}
-    )
+        url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0, hide_parameters=True,
+        connect_args={"check_same_thread": False, "timeout": 10},
+    )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi: Any, _: Any) -> None:

@@ -45,6 +45,8 @@ class Instant(TypeDecorator[datetime]):
         """Aware datetime (or ready microseconds) to integer."""
         if value is None or type(value) is int:
             return value
+        if not isinstance(value, datetime):
+            raise TypeError(f"an instant is a time with its zone, not {type(value).__name__}")
         return to_us(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
