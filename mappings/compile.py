@@ -46,7 +46,7 @@ from connectors.errors import MappingError
 from mappings import transforms
 from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
 from mappings.mapped import Fields, Mapped, Reader
-from mappings.paths import Getter, Known, path_getter
+from mappings.paths import Getter, Known, first_getter, join_getter, path_getter
 
 _SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
 _DEFAULTS = {"text": "text", "texts": "texts", "time": "time", "date": "date", "flag": "flag", "decimal": "decimal"}
@@ -254,9 +254,13 @@ class CompiledMapping:
     def _getter(self, spec: Mapping[str, Any], where: str, base: str) -> Getter:
         if "first" in spec:
             getters = [self._path(path, base) for path in spec["first"]]
+            if (quick := first_getter(spec["first"])) is not None:
+                return quick
             return lambda record: next((v for get in getters if not transforms.is_empty(v := get(record))), None)
         if "join" in spec:
             parts, glue = [self._path(path, base) for path in spec["join"]], str(spec.get("with", ""))
+            if (quick := join_getter(spec["join"], glue)) is not None:
+                return quick
             return lambda record: glue.join(str(v) for get in parts if not transforms.is_empty(v := get(record)))
         if "sum" in spec:
             return self._sum(spec["sum"], where, base)
@@ -274,9 +278,13 @@ class CompiledMapping:
         terms = [(self._path(path.removeprefix("-"), base), -1 if path.startswith("-") else 1) for path in paths]
 
         def total(record: Any) -> Any:
-            found = [(get(record), sign) for get, sign in terms]
-            there = [transforms.exact(value) * sign for value, sign in found if not transforms.is_empty(value)]
-            return sum(there) if there else None
+            result = None
+            for get, sign in terms:
+                value = get(record)
+                if not transforms.is_empty(value):
+                    part = transforms.exact(value)
+                    result = (part if sign > 0 else -part) if result is None else result + part if sign > 0 else result - part
+            return result
 
         return total
 

@@ -8,6 +8,37 @@ from typing import Any
 Getter = Callable[[Any], Any]
 
 
+def first_getter(paths: list[str]) -> Getter | None:
+    """The first that is filled of several one-step paths, in one call; None when a path has more steps."""
+    if not all(paths) or any("." in path for path in paths):
+        return None
+    steps = tuple(paths)
+
+    def first(record: Any) -> Any:
+        if isinstance(record, dict):
+            for step in steps:
+                value = record.get(step)
+                if value is not None and value != "" and value != [] and value != {}:
+                    return value
+        return None
+
+    return first
+
+
+def join_getter(paths: list[str], glue: str) -> Getter | None:
+    """Several one-step paths joined, in one call; None when a path has more steps."""
+    if not all(paths) or any("." in path for path in paths):
+        return None
+    steps = tuple(paths)
+
+    def join(record: Any) -> Any:
+        if not isinstance(record, dict):
+            return ""
+        return glue.join([str(v) for step in steps if (v := record.get(step)) is not None and v != "" and v != [] and v != {}])
+
+    return join
+
+
 def path_getter(path: str) -> Getter:
     """The value at a dotted path of nested mappings, or None; '' is the value itself."""
     steps = tuple(path.split(".")) if path else ()

@@ -14,7 +14,6 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 Transform = Callable[[Any], Any]
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
 _NAIVE = "is a time without zone, and the stream declares none"
 _MOST_DIGITS, _MOST_DECIMALS = 15, 30
 """Beyond these an amount fits no column and no decimal context, and "1E+999999999" written out fills the memory."""
@@ -103,7 +102,9 @@ def money(unit: str = "yuan") -> Transform:
             whole, dot, fraction = value.partition(".")
             if dot and len(fraction) == 2 and len(whole) < 13 and value.isascii() and (whole + fraction).isdecimal():
                 return int(whole + fraction)
-        return int((exact(value) * factor).quantize(Decimal(1), ROUND_HALF_UP))
+        scaled = exact(value) * factor
+        units = int(scaled)
+        return units if units == scaled else int(scaled.quantize(Decimal(1), ROUND_HALF_UP))
 
     return to_minor
 
@@ -150,7 +151,7 @@ def day(value: Any) -> date:
 
 def is_empty(value: Any) -> bool:
     """Absent in the canonical sense."""
-    return value in _EMPTY
+    return value is None or value == "" or value == [] or value == {}
 
 
 def named(name: str, options: Mapping[str, Any], zone: str | None) -> Transform:
