@@ -58,7 +58,11 @@ class Attempt:
         try:
             if self.state == "sending":
                 return self._vanished()
-            sink, document = self.sink(), documents.from_json(self.row.document)
+            sink = self.sink()
+            try:
+                document = documents.from_json(self.row.document)
+            except (KeyError, TypeError, ValueError):
+                return self._failed("read", documents.NotReady("document.invalid"))
             return self._look(sink, document)
         except LeaseLost:
             return True

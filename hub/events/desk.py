@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, null, or_, select, update
@@ -103,9 +104,9 @@ def _load(conn: Connection, hub: Hub, delivery_id: str) -> Row[Any]:
 def retry(hub: Hub, delivery_id: str, *, by: str) -> str:
     """Try again at a person's word; the state it is in afterwards. Raises DeliveryFault where there is nothing to try.
 
-    rejected, cancelled: the document is made anew from the data as they are now, under the same number, and is due at
-    once; ``find`` goes first as always. in_doubt: looked up now; an early absence does not count as a clean one.
-    pending: due now.
+    rejected, cancelled: the document is made anew from the data as they are now, under the same number; ``find`` goes
+    first as always. in_doubt: looked up now; an early absence does not count as a clean one. All but those in doubt are
+    due at once, or when ``find`` may be trusted after the last write.
     """
     with hub.db.write() as conn:
         outbox.serialise(conn)
@@ -114,7 +115,7 @@ def retry(hub: Hub, delivery_id: str, *, by: str) -> str:
             raise _fault(hub, "delivery.not_retryable", state=row.state)
         audit.record(conn, by, "delivery.retry", f"delivery:{row.id}", number=row.number, state=row.state)
         if row.state == "pending":
-            conn.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(next_at=hub.now()))
+            conn.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(next_at=_soonest(conn, hub, row)))
         elif row.state != "in_doubt":
             _rebuild(conn, hub, row, by)
     if row.state == "in_doubt":
@@ -133,12 +134,24 @@ def _rebuild(conn: Connection, hub: Hub, row: Row[Any], by: str) -> None:
     outbox.note(conn, row.id, "retry", outcome, hub.now(), error=_error(values), by=by)
 
 
+def _soonest(conn: Connection, hub: Hub, row: Row[Any]) -> datetime:
+    """Now, or when ``find`` may be trusted after the last write that was begun."""
+    last, now = outbox.last_step(conn, row.id, "send"), hub.now()
+    if last is None:
+        return now
+    return max(now, last + timedelta(seconds=_settle_seconds(conn, hub, row)))
+
+
+def _settle_seconds(conn: Connection, hub: Hub, row: Row[Any]) -> float:
+    return machine.settle_seconds(hub, accounts.load(conn, row.account_id).platform, row.kind)
+
+
 def _error(values: dict[str, Any]) -> dict[str, Any] | None:
     return values["error"] if isinstance(values.get("error"), dict) else None
 
 
 def _made_anew(conn: Connection, hub: Hub, row: Row[Any]) -> dict[str, Any]:
-    again = {"state": "pending", "error": null(), "next_at": hub.now(), "lease_until": EPOCH, "absent": 0}
+    again = {"state": "pending", "error": null(), "next_at": _soonest(conn, hub, row), "lease_until": EPOCH, "absent": 0}
     if settle.is_settlement(row):
         return again | settle.rebuild(conn, hub, row)
     rule = next((rule for rule in hub.settings.rules if rule.name == row.rule), None)
@@ -187,10 +200,9 @@ def cancel(hub: Hub, delivery_id: str, *, by: str, reason: str) -> None:
 def _must_be_absent(hub: Hub, row: Row[Any]) -> None:
     """Ask the destination; only a clean absence, late enough after the last write to be trusted, lets it be given up."""
     attempt = machine.Attempt(hub, accounts.by_id(hub, row.account_id), row, by="person")
-    wait = machine.settle_seconds(hub, attempt.account.platform, row.kind)
     with hub.db.read() as conn:
-        last = outbox.last_step(conn, row.id, "send")
-    if last is not None and (hub.now() - last).total_seconds() < wait:
+        wait = (_soonest(conn, hub, row) - hub.now()).total_seconds()
+    if wait > 0:
         raise _fault(hub, "delivery.too_early", seconds=round(wait))
     try:
         found = attempt.sink().find(documents.from_json(row.document))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, not_, select, update
+from sqlalchemy import Connection, and_, exists, not_, select, update
 
 from config.settings import Rule, Settings
 from connectors.errors import ConfigError
@@ -16,6 +16,8 @@ from hub.events import outbox, settle
 from hub.events.book import EVENT, Book, starts
 from hub.events.documents import amount_of, draft
 from hub.events.facts import Facts
+from hub.events.outbox import DELIVERY
+from hub.security import audit
 
 log = structlog.get_logger("hub.events")
 LONGEST_CALL = 40
@@ -74,6 +76,28 @@ def dispatch(hub: Hub, limit: int = 500) -> int:
             part = EVENT.c.id.in_(ids[start : start + outbox.CHUNK])
             conn.execute(update(EVENT).where(part).values(pending=False))
     return len(events)
+
+
+def take_up(hub: Hub, rule_name: str, *, by: str) -> int:
+    """Put events that came before their rule did on the list (reconcile calls them never_made); how many.
+
+    The rule's ``not_before`` bounds how far back it goes. Raises LookupError for a rule that is not usable.
+    """
+    book = Book.load(hub)
+    rule = next((rule for rule in book.usable if rule.name == rule_name), None)
+    if rule is None:
+        names = ", ".join(each.name for each in book.usable) or "(none)"
+        raise LookupError(f"no usable rule {rule_name!r}; there are: {names}")
+    c = EVENT.c
+    sources = [number for number, account in book.accounts.items() if rule.takes(rule.on, account.key)]
+    kinds = {rule.on, "refund.succeeded"} if rule.per == "day" else {rule.on}
+    made = exists().where(DELIVERY.c.event_id == c.id, DELIVERY.c.rule == rule.name)
+    gathered = exists().where(settle.ITEM.c.event_id == c.id, settle.ITEM.c.rule == rule.name)
+    old = and_(c.kind.in_(kinds), c.account_id.in_(sources), c.at >= starts(rule), ~c.pending, ~made, ~gathered)
+    with hub.db.write() as conn:
+        count = conn.execute(update(EVENT).where(old).values(pending=True)).rowcount
+        audit.record(conn, by, "rule.take_up", f"rule:{rule.name}", events=count)
+    return count
 
 
 def _waiting(conn: Connection, book: Book, limit: int) -> Sequence[Any]:

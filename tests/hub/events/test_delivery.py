@@ -287,7 +287,7 @@ def test_refused_waits_for_a_person(one: Any, fault: str) -> None:
     one.settle_all(3)
     row = one.one()
     assert row.state == "rejected" and len(one.ledger.calls) == 2
-    assert delivery.retry(one.hub, row.id, by="wang") == "pending"
+    assert delivery.retry(one.hub, row.id, by="wang") == "pending" and one.one().next_at == one.now()
     one.deliver()
     row = one.one()
     assert row.state == "sent" and one.ledger.held(row.number) == 1
@@ -298,6 +298,7 @@ def test_a_retry_takes_the_data_of_now(one: Any) -> None:
     one.deliver()
     row = one.one()
     one.change(Deal, "ref", row.subject, amount=42_00)
+    one.forward(30)
     delivery.retry(one.hub, row.id, by="wang")
     one.deliver()
     assert one.ledger.entries[row.number][0]["amount"] == Money(42_00)
@@ -310,6 +311,7 @@ def test_refused_halfway_is_found_and_finished_after_a_retry(one: Any) -> None:
     row = one.one()
     assert row.state == "rejected"
     delivery.retry(one.hub, row.id, by="wang")
+    one.forward(30)
     one.deliver()
     assert one.one().state == "sent" and one.ledger.held(row.number) == 1
 
@@ -327,6 +329,7 @@ def test_a_refused_finish(one: Any) -> None:
     row = one.one()
     assert row.state == "rejected"
     delivery.retry(one.hub, row.id, by="wang")
+    one.forward(30)
     one.deliver()
     assert one.one().state == "sent" and one.ledger.held(row.number) == 1
 
@@ -484,6 +487,48 @@ def test_what_may_be_there_is_looked_up_before_it_is_cancelled(one: Any) -> None
     one.ledger.entries.clear()  # finance deleted the draft over there
     delivery.cancel(one.hub, row.id, by="wang", reason="wrong customer")
     assert one.one().state == "cancelled"
+
+
+def test_what_is_taken_while_a_person_cancels_is_not_cancelled(one: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.ledger.expect("send", "unavailable")
+    one.deliver()
+    one.forward(30)
+    row, original, held = one.one(), one.ScriptedSink.find, []
+
+    def find(self: Any, document: Any) -> Any:
+        held.append(outbox.claim(one.hub, one.books))
+        return original(self, document)
+
+    monkeypatch.setattr(one.ScriptedSink, "find", find)
+    with pytest.raises(delivery.DeliveryFault):
+        delivery.cancel(one.hub, row.id, by="wang", reason="too late")
+    assert held[0].id == row.id and one.one().state == "pending"
+
+
+@pytest.mark.parametrize("fault", ["late:throttled", "late:rejected"])
+def test_a_hasty_person_doubles_nothing(one: Any, fault: str) -> None:
+    """The connector said that nothing was written, and was wrong; a retry still waits until a look may be trusted."""
+    one.ledger.expect("send", fault)
+    one.deliver()
+    delivery.retry(one.hub, one.one().id, by="wang")
+    assert one.deliver() == 0
+    one.settle_all(2, 30)
+    assert one.one().state == "sent" and one.ledger.held(one.one().number) == 1
+
+
+def test_an_unreadable_document_stops_nobody_else(world: Any) -> None:
+    for amount in (1, 2):
+        world.deal(amount)
+        world.dispatch()
+        world.forward(1)
+    world.change(Delivery, "amount", 1, document={"kind": "receivable"})
+    world.deliver()
+    assert [(row.state, (row.error or {}).get("key")) for row in world.deliveries()] == [
+        ("rejected", "document.invalid"), ("sent", None),
+    ]  # fmt: skip
+    delivery.retry(world.hub, world.one(amount=1).id, by="wang")
+    world.deliver()
+    assert world.one(amount=1).state == "sent"
 
 
 def test_a_tried_document_never_becomes_another_kind(one: Any) -> None:

@@ -197,6 +197,21 @@ def test_a_customer_split_off_does_not_keep_the_others_code(world: Any) -> None:
     assert split != billed and kept == billed
 
 
+def test_a_code_from_before_a_split_is_not_taken_up_by_a_later_merge(world: Any) -> None:
+    """Billed as part of A, split off as F, then F takes G over: F is nobody that the destination knows yet."""
+    (_, a), (profile, b), (_, f), (_, g) = (world.customer(world.crm) for _ in range(4))
+    world.merge(survivor=a, loser=b)
+    world.deal(profile=profile)
+    world.dispatch()
+    world.change(Profile, "ref", profile, customer_id=f)
+    world.merge(survivor=f, loser=g)
+    world.forward(1)
+    world.deal(profile=profile)
+    world.dispatch()
+    first, second = (row.document["party"]["code"] for row in world.deliveries())
+    assert (first, second) == (customer_code(a), customer_code(f))
+
+
 # -- write-back
 
 
@@ -324,12 +339,16 @@ def test_a_reversed_deal_that_was_refused_halfway_needs_a_person(world: Any) -> 
     assert delivery.show(world.hub, row.id)["needs_reversal"]
 
 
-def test_a_deleted_deal_is_not_sent(world: Any) -> None:
+@pytest.mark.parametrize("when", ["before dispatch", "after dispatch"])
+def test_a_deleted_deal_is_not_sent(world: Any, when: str) -> None:
     ref = world.deal()
-    world.dispatch()
+    if when == "after dispatch":
+        world.dispatch()
     world.change(Deal, "ref", ref, deleted=True)
+    assert world.dispatch() == (when == "before dispatch")
+    assert world.one().state == ("cancelled" if when == "before dispatch" else "pending")
     world.deliver()
-    assert world.one().state == "cancelled"
+    assert world.one().state == "cancelled" and world.ledger.held(world.one().number) == 0
 
 
 def test_a_deal_in_force_again_is_delivered_at_a_persons_word(world: Any) -> None:
@@ -381,6 +400,15 @@ def test_a_wrong_rule_holds_only_its_own_events_back(world: Any) -> None:
     assert [row.amount for row in world.deliveries()] == [500]
 
 
+def test_no_rule_holds_a_reversal_back(world: Any) -> None:
+    good = {"on": "deal.signed", "source": "crm-*", "to": "books-main", "make": "receivable"}
+    world.rules(good, good | {"on": "deal.reversed", "to": "nowhere"})
+    ref = world.deal()
+    world.dispatch()
+    world.reverse(ref)
+    assert world.dispatch() == 1 and world.one().state == "cancelled"
+
+
 def test_advice_holds_nothing_back(world: Any) -> None:
     rule = {"to": "books-main", "make": "receivable"}
     world.rules(rule | {"on": "deal.reversed"}, rule | {"on": "order.paid", "source": "jd-*"}, lease_seconds=5)
@@ -395,6 +423,23 @@ def test_two_rules_of_one_name(world: Any) -> None:
     world.order(500)
     assert "same" in rules.check(world.hub)[0]
     assert world.dispatch() == 0
+
+
+def test_a_rule_takes_up_what_came_before_it(world: Any) -> None:
+    world.rules()
+    world.deal(100)
+    world.order(40)
+    world.forward(86400)
+    fresh = world.deal(200)
+    rule = {"name": "late", "on": "deal.signed", "to": "books-main", "make": "receivable", "not_before": "2026-11-23"}
+    world.rules(rule, {"name": "broken", "on": "deal.signed", "to": "nowhere", "make": "receivable", "source": "none"})
+    assert world.dispatch() == 0
+    assert rules.take_up(world.hub, "late", by="wang") == 1
+    world.dispatch()
+    assert world.one().subject == fresh and rules.take_up(world.hub, "late", by="wang") == 0
+    assert ("wang", "rule.take_up", "rule:late") in world.audit()
+    with pytest.raises(LookupError, match="late"):
+        rules.take_up(world.hub, "broken", by="wang")
 
 
 def test_wanted_kinds(world: Any) -> None:

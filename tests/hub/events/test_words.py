@@ -10,7 +10,7 @@ from connectors.messages import explain, texts
 
 SOURCES = sorted(Path(hub.events.__file__).parent.glob("*.py"))
 KEY = re.compile(r"\"((?:delivery|document|rule|settlement)\.[a-z_]+)\"")
-EVENTS = {"delivery.sent", "delivery.retry", "delivery.cancel"}
+EVENTS = {"delivery.sent", "delivery.retry", "delivery.cancel", "rule.take_up"}
 """Names of events and audit entries, not of errors."""
 
 
