@@ -90,7 +90,7 @@ class Upsert:
             temp = f"load_{self.table}_{self._shape}"
             cursor.execute(
                 f'CREATE TEMP TABLE IF NOT EXISTS "{temp}" ON COMMIT DELETE ROWS AS '  # noqa: S608
-                f'SELECT {self._names} FROM "{self.table}" WITH NO DATA; TRUNCATE "{temp}"'
+                f'SELECT {self._names} FROM "{self.table}" WITH NO DATA; DELETE FROM "{temp}"'
             )
             with cursor.copy(f'COPY "{temp}" ({self._names}) FROM STDIN') as copy:
                 for row in rows:
