@@ -163,12 +163,10 @@ class World:
         )
 
     def account(self, key: str, platform: str) -> int:
+        row = {"key": key, "platform": platform, "title": f"账号 {key}", "config": {}, "state": "active"}
+        row["created_at"] = self._now - timedelta(days=90)
         with self.hub.db.write() as conn:
-            row = {"key": key, "platform": platform, "title": f"账号 {key}", "config": {}, "state": "active"}
-            row["created_at"] = self._now - timedelta(days=90)
             return int(conn.execute(insert(table(Account)).values(**row).returning(table(Account).c.id)).scalar_one())
-
-    # -- time
 
     def now(self) -> datetime:
         return self._now
@@ -275,10 +273,7 @@ class World:
     # -- what the hub does
 
     def dispatch(self) -> int:
-        handled = 0
-        while now := rules.dispatch(self.hub):
-            handled += now
-        return handled
+        return sum(iter(lambda: rules.dispatch(self.hub), 0))
 
     def deliver(self) -> int:
         """One pass over all destinations."""
@@ -394,3 +389,10 @@ def world(db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Worl
     monkeypatch.setattr(connecting, "connect", connect)
     return world
 
+
+@pytest.fixture
+def one(world: Any) -> Any:
+    """A world with one pending delivery."""
+    world.deal()
+    world.dispatch()
+    return world
