@@ -237,7 +237,7 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is delivered. number: ours, derived from the event, unique at the destination, [A-Z0-9]{1,24}.
+    """What is delivered. number: ours, derived from the event, unique at the destination, [A-Z0-9-]{1,24}.
 
     kind: one of the manifest's ``documents``. amount equals the sum of the lines. source: where it came from
     (stream key at the origin), so that a write-back finds its record.
