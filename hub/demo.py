@@ -33,6 +33,7 @@ from hub.app import create_app
 from hub.core import Hub
 from hub.events import delivery
 from hub.events.documents import from_json
+from hub.identity import service
 from hub.jobs.cycle import drain
 from hub.models import Account, Customer, Delivery, Event, LedgerEntry, SettlementItem
 from hub.sync.connect import connect as connector_of
@@ -123,9 +124,10 @@ def play(stage: Stage) -> dict[str, Any]:
     quiet = before == _fingerprint(stage) and not any(s["changed"] for streams in again.values() for s in streams.values())
     repeated = push_again(stage.hub)
     found = summary(stage)
+    found["consistent"] = found["consistent"] and quiet and repeated["adopted"]
     return {
         "accounts": checked, "pulled": pulled, "live": live, "second_run_changed_nothing": quiet,
-        "duplicate_push": repeated, **found, "consistent": found["consistent"] and quiet and repeated["adopted"],
+        "duplicate_push": repeated, "hero": hero(stage), **found,
     }  # fmt: skip
 
 
@@ -156,6 +158,23 @@ def push_again(hub: Hub) -> dict[str, Any]:
         conn.execute(update(Delivery).where(col(Delivery.id) == row.id).values(**doubtful))
     settled = drain(hub)
     return {"number": row.number, "refused": refused, "adopted": settled and delivery.counts(hub).get("in_doubt", 0) == 0}
+
+
+def hero(stage: Stage) -> dict[str, Any]:
+    """The one who is on every platform: sources, tags, orders, and the receivable of each signed deal."""
+    hub, person = stage.hub, stage.story.hero
+    found = [service.show(hub, row["id"]) for row in service.find(hub, person.phone)]
+    whole = [customer for customer in found if customer is not None]
+    with hub.db.read() as conn:
+        documents = {row[0]: row[1] for row in conn.execute(sa_select(col(Delivery.subject), col(Delivery.number)))}
+    return {
+        "customers": len(whole),
+        "name": person.name,
+        "sources": sorted({profile["account"] for customer in whole for profile in customer["profiles"]}),
+        "tags": sorted({tag["name"] for customer in whole for tag in customer["tags"]}),
+        "orders": sum(len(customer["orders"]) for customer in whole),
+        "deals": {deal["number"]: documents.get(deal["ref"]) for customer in whole for deal in customer["deals"]},
+    }
 
 
 def _fingerprint(stage: Stage) -> bytes:
@@ -288,6 +307,10 @@ def told(found: dict[str, Any]) -> str:
             lines.append(f"  {name:8} {stream:10} 读取 {n['fetched']:>5}  变更 {n['changed']:>5}  隔离 {n['quarantined']}")
     several = found["customers_with_several_sources"]
     lines.append(f"\n客户 customers: {found['customers']}（{several} 位来自多个来源 / from several sources）")
+    who = found["hero"]
+    lines.append(f"  {who['name']}: {' + '.join(who['sources'])} = {who['customers']} 个客户 / customer")
+    lines.append(f"    标签 tags: {', '.join(who['tags'])}   订单 orders: {who['orders']}")
+    lines += [f"    合同 deal {deal} → 应收单 receivable {number}" for deal, number in who["deals"].items()]
     states = ", ".join(f"{state} {count}" for state, count in found["deliveries"].items() if count)
     lines.append(f"交付 deliveries: {states}")
     for name, kinds in found["ledgers"].items():
