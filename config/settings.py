@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 
 class SettingsError(ValueError):
@@ -93,15 +94,24 @@ class Settings(BaseSettings):
         return self.key_file or self.data_dir / "keys.json"
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not readable as YAML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not readable: {type(error).__name__}") from None
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise SettingsError(f"{path}: settings are names with values (port: 8765), not {type(data).__name__}")
+    return data
+
+
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     """Settings from the file (when there is one) under the environment. Raises SettingsError."""
     path = path or Path(os.environ.get("HUB_CONFIG", "hub.yaml"))
     data: dict[str, Any] = {}
     if path.exists():
-        try:
-            data = yaml.safe_load(path.read_text("utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise SettingsError(f"{path}: not readable as YAML: {error}") from None
+        data = _read(path)
     elif "HUB_CONFIG" in os.environ:
         raise SettingsError(f"{path}: there is no such settings file (HUB_CONFIG names it)")
     try:
@@ -109,3 +119,5 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise SettingsError(f"{path}: {len(lines)} setting(s) cannot be used\n" + "\n".join(lines)) from None
+    except UnreadableVariable as error:
+        raise SettingsError(f"environment: {error}") from None

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import inspect, text
 
 from config.settings import Settings
 from hub.security import keyring
-from hub.security.keyring import KeyRing
+from hub.security.keyring import KeyFault, KeyRing
 from hub.store.database import Database
 from hub.store.types import to_us
 
@@ -19,6 +22,30 @@ from hub.store.types import to_us
 def utc_now() -> datetime:
     """Now, aware, UTC."""
     return datetime.now(UTC)
+
+
+def _ring_of(path: Path, db: Database) -> KeyRing:
+    """The key ring of this database. Raises KeyFault when the file is missing or another one's: what the hub would write
+    with new keys could never be put together with what is there."""
+    sealed = None
+    with db.read() as conn:
+        if inspect(conn).has_table("account"):
+            sealed = conn.execute(text("SELECT config FROM account ORDER BY id LIMIT 1")).scalar()
+    if sealed is not None and not path.exists():
+        raise KeyFault(
+            f"密钥文件 {path} 不见了，数据库里的内容要用它才能读：从备份放回原处 / the key file {path} is missing, and what "
+            "the database holds can be read with it alone: put it back from your backup"
+        )
+    ring = keyring.load_or_create(path)
+    if sealed is not None:
+        try:
+            ring.open(bytes(sealed), b"account.config")
+        except KeyFault:
+            raise KeyFault(
+                f"密钥文件 {path} 不是这个数据库的 / the key file {path} does not belong to this database (HUB_KEY_FILE, "
+                "HUB_DATABASE_URL)"
+            ) from None
+    return ring
 
 
 @dataclass
@@ -44,11 +71,15 @@ class Hub:
         # Landing makes many short-lived objects: looking through all that was imported again and again is a waste.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        ring = keyring.load_or_create(settings.keys)
-        keyring.use(ring)
         db = Database(settings.database, pool_size=settings.threads + 4)
-        if migrate and db.dialect == "sqlite":
-            upgrade(db)
+        try:
+            if migrate and db.dialect == "sqlite":
+                upgrade(db)
+            ring = _ring_of(settings.keys, db)
+        except BaseException:
+            db.close()
+            raise
+        keyring.use(ring)
         hub = cls(settings, db, ring)
         if settings.clock_offset:
             offset = timedelta(seconds=settings.clock_offset)

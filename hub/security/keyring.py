@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 NONCE = 12
 SMALL = 160
 """Bodies below so many bytes are sealed as they are: compression would gain nothing."""
+SHORTEST_INDEX = 16
 _local = threading.local()
 
 
@@ -48,6 +49,8 @@ class KeyRing:
         self.active, self._keys = active, keys
         self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
         self._seal, self._head = self._ciphers[active], bytes([active])
+        if not SHORTEST_INDEX <= len(index) <= 64:
+            raise KeyFault("the index key is not 16 to 64 bytes long")
         self._index = index
 
     @classmethod
@@ -62,23 +65,30 @@ class KeyRing:
             data = json.loads(path.read_text("utf-8"))
             keys = {int(number): base64.b64decode(key) for number, key in data["keys"].items()}
             return cls(keys, int(data["active"]), base64.b64decode(data["index"]))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise KeyFault(f"key file {path.name} is not usable: {type(error).__name__}") from None
+        except KeyFault as error:
+            raise KeyFault(f"key file {path} is not usable: {error}") from None
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise KeyFault(f"key file {path} is not usable: {type(error).__name__}") from None
 
-    def save(self, path: Path) -> None:
-        """Write the ring, readable by the owner only, in one step."""
+    def save(self, path: Path, *, keep: bool = False) -> None:
+        """Write the ring, readable by the owner only, in one step and durably. keep: raises FileExistsError rather than
+        replace a file that another process has just written."""
         data = {
             "active": self.active,
             "keys": {str(number): base64.b64encode(key).decode() for number, key in self._keys.items()},
             "index": base64.b64encode(self._index).decode(),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(data, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(fresh, path)
+        try:
+            (_name if keep else os.replace)(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)
+        _sync_folder(path.parent)
 
     def rotated(self) -> KeyRing:
         """A ring with one more key, which is the active one."""
@@ -97,7 +107,7 @@ class KeyRing:
             raise KeyFault("the value was sealed with a key that is not in the ring")
         try:
             return cipher.decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], place)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise KeyFault("the value was changed, or belongs somewhere else") from None
 
     def pack(self, plain: bytes, place: str) -> bytes:
@@ -125,6 +135,29 @@ class KeyRing:
         return self._keys.keys()
 
 
+def _name(fresh: Path, path: Path) -> None:
+    """Give the file its name, unless there is one of that name."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        os.replace(fresh, path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in the folder survive a power failure: without the key file all data is lost."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 _current: KeyRing | None = None
 
 
@@ -142,9 +175,14 @@ def current() -> KeyRing:
 
 
 def load_or_create(path: Path) -> KeyRing:
-    """The ring in the file, or a fresh one that is written there."""
+    """The ring in the file, or a fresh one that is written there. Raises KeyFault."""
     if path.exists():
         return KeyRing.load(path)
     ring = KeyRing.new()
-    ring.save(path)
+    try:
+        ring.save(path, keep=True)
+    except FileExistsError:
+        return KeyRing.load(path)
+    except OSError as error:
+        raise KeyFault(f"key file {path} cannot be written: {type(error).__name__}") from None
     return ring
