@@ -15,7 +15,7 @@ from hub.admin.words import error_words, stream_title
 pages = page("quarantine", "/quarantine")
 Q = overview.QUARANTINED
 LISTED = [column for column in Q.c if column.name != "body"]
-STATES = ("open", "replayed", "dismissed")
+STATES = ("open", "dismissed")
 BATCH = 500
 """Replaying all takes so many at a time, so that the answer comes in seconds."""
 
@@ -85,7 +85,9 @@ def replay() -> Any:
     """Try one record again."""
     ref = request.form.get("ref", "")
     _replay([ref])
-    return back("quarantine.detail", ref=ref)
+    with the_hub().db.read() as conn:
+        stays = conn.execute(select(Q.c.ref).where(Q.c.ref == ref)).first()
+    return back("quarantine.detail", ref=ref) if stays else back("quarantine.index")
 
 
 @pages.post("/record/dismiss")

@@ -217,6 +217,7 @@ def install(app: Flask, hub: Hub) -> None:
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_CHANGE_URL="/password",
         SECURITY_LOGIN_USER_TEMPLATE="signin.html",
+        SECURITY_VERIFY_TEMPLATE="verify.html",
         SECURITY_CHANGE_PASSWORD_TEMPLATE="password.html",  # noqa: S106 - a file
         SECURITY_FLASH_MESSAGES=False,
     )

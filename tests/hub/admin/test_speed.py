@@ -26,31 +26,72 @@ CHUNK = 20_000
 SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏"
 GIVEN = "子涵欣怡浩然宇轩梓萱建国秀英明远思齐若兰"
 
-customers = Upsert(
-    "customer", ("id", "kind", "state", "data", "profiles", "created_at", "changed_at"), ("id",)
-)  # fmt: skip
+customers = Upsert("customer", ("id", "kind", "state", "data", "profiles", "created_at", "changed_at"), ("id",))
 profiles = Upsert(
-    "profile", ("ref", "account_id", "source_ref", "customer_id", "rule", "data", "hash", "version", "deleted", "linked_at"), ("ref",)
-)  # fmt: skip
+    "profile",
+    ("ref", "account_id", "source_ref", "customer_id", "rule", "data", "hash", "version", "deleted", "linked_at"),
+    ("ref",),
+)
 keys = Upsert("identity_key", ("digest", "profile_ref", "kind", "customer_id"), ("digest", "profile_ref"))
 orders = Upsert(
-    "orders", ("ref", "account_id", "source_ref", "profile_ref", "number", "state", "currency", "paid", "created_at", "deleted"), ("ref",)
-)  # fmt: skip
+    "orders",
+    ("ref", "account_id", "source_ref", "profile_ref", "number", "state", "currency", "paid", "created_at", "deleted"),
+    ("ref",),
+)
 deliveries = Upsert(
     "delivery",
-    ("id", "event_id", "rule", "account_id", "source_account_id", "subject", "kind", "number", "day", "amount", "currency",
-     "document", "state", "attempts", "absent", "next_at", "lease_until", "fence", "created_at", "sent_at"), ("id",),
-)  # fmt: skip
+    (
+        "id",
+        "event_id",
+        "rule",
+        "account_id",
+        "source_account_id",
+        "subject",
+        "kind",
+        "number",
+        "day",
+        "amount",
+        "currency",
+        "document",
+        "state",
+        "attempts",
+        "absent",
+        "next_at",
+        "lease_until",
+        "fence",
+        "created_at",
+        "sent_at",
+    ),
+    ("id",),
+)
 pushes = Upsert("inbox", ("key", "account_id", "body", "state", "attempts", "times", "next_at", "received_at"), ("key",))
 records = Upsert(
     "quarantined",
-    ("ref", "account_id", "stream", "source_id", "body", "error", "state", "attempts", "first_at", "last_at"), ("ref",),
-)  # fmt: skip
+    ("ref", "account_id", "stream", "source_id", "body", "error", "state", "attempts", "first_at", "last_at"),
+    ("ref",),
+)
 runs = Upsert(
     "run",
-    ("id", "account_id", "stream", "kind", "state", "by", "started_at", "ended_at", "pages", "fetched", "changed", "unchanged", "older",
-     "quarantined", "events", "unknown"), ("id",),
-)  # fmt: skip
+    (
+        "id",
+        "account_id",
+        "stream",
+        "kind",
+        "state",
+        "by",
+        "started_at",
+        "ended_at",
+        "pages",
+        "fetched",
+        "changed",
+        "unchanged",
+        "older",
+        "quarantined",
+        "events",
+        "unknown",
+    ),
+    ("id",),
+)
 
 
 def grow(made: Seeded, size: int) -> None:
@@ -92,21 +133,85 @@ def _work(made: Seeded, size: int) -> None:
     for start in range(0, size, CHUNK):
         part = range(start, min(start + CHUNK, size))
         with hub.db.write() as conn:
-            deliveries(conn, [
-                (f"d{n}", f"e{n}", "shop-day", erp, crm, f"{crm}|s{n}", "receivable", f"AR{n:014d}", day, 19900, "CNY", empty,
-                 states[n % 100], 1, 0, now - n * minute, 0, 1, now - n * minute, now - n * minute) for n in part
-            ])  # fmt: skip
-            pushes(conn, [
-                (f"{form}|k{n}", form, b"", "done" if n % 50 else "failed", 1, 1, now - n * minute, now - n * minute) for n in part
-            ])  # fmt: skip
-            records(conn, [
-                (f"{shop}|order|r{n}", shop, "order", f"r{n}", b"", error, "open" if n % 4 == 0 else "replayed", 1,
-                 now - n * minute, now - n * minute) for n in part if n % 5 == 0
-            ])  # fmt: skip
-            runs(conn, [
-                (1000 + size - n, shop if n % 20 else crm, "order", "pull", "ok", "hub", now - n * minute, now - n * minute, 3, 300, 12, 288, 0, 0, 12, "{}")
-                for n in part if n % 10 == 0
-            ])  # fmt: skip
+            deliveries(
+                conn,
+                [
+                    (
+                        f"d{n}",
+                        f"e{n}",
+                        "shop-day",
+                        erp,
+                        crm,
+                        f"{crm}|s{n}",
+                        "receivable",
+                        f"AR{n:014d}",
+                        day,
+                        19900,
+                        "CNY",
+                        empty,
+                        states[n % 100],
+                        1,
+                        0,
+                        now - n * minute,
+                        0,
+                        1,
+                        now - n * minute,
+                        now - n * minute,
+                    )
+                    for n in part
+                ],
+            )
+            pushes(
+                conn,
+                [
+                    (f"{form}|k{n}", form, b"", "done" if n % 50 else "failed", 1, 1, now - n * minute, now - n * minute)
+                    for n in part
+                ],
+            )
+            records(
+                conn,
+                [
+                    (
+                        f"{shop}|order|r{n}",
+                        shop,
+                        "order",
+                        f"r{n}",
+                        b"",
+                        error,
+                        "open" if n % 4 == 0 else "dismissed",
+                        1,
+                        now - n * minute,
+                        now - n * minute,
+                    )
+                    for n in part
+                    if n % 5 == 0
+                ],
+            )
+            runs(
+                conn,
+                [
+                    (
+                        1000 + size - n,
+                        shop if n % 20 else crm,
+                        "order",
+                        "pull",
+                        "ok",
+                        "hub",
+                        now - n * minute,
+                        now - n * minute,
+                        3,
+                        300,
+                        12,
+                        288,
+                        0,
+                        0,
+                        12,
+                        "{}",
+                    )
+                    for n in part
+                    if n % 10 == 0
+                ],
+            )
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +230,45 @@ def addresses(made: Seeded) -> list[str]:
     hub, someone = made.hub, f"c{SCALE // 2:025d}"
     deep = to_us(hub.now() - timedelta(seconds=SCALE))
     return [
-        "/", "/customers", f"/customers?before={deep}~c", "/customers?q=王子涵", "/customers?q=13000001234", "/customers?q=1234",
-        "/customers?q=wz", "/customers?q=900000000000001234", f"/customers/{someone}", f"/customers/{made.customers['王小红']}",
-        f"/customers/{made.customers['王小红']}/split", "/deliveries", "/deliveries?state=sent", "/deliveries?state=rejected",
-        "/deliveries?account=erp", "/deliveries?account=crm", "/deliveries?state=rejected&account=erp",
-        "/deliveries?state=pending&account=crm", "/deliveries?number=AR00000000001234", "/deliveries/d1234", "/quarantine",
-        "/quarantine?account=tmall", "/quarantine?account=wecom", "/quarantine?state=replayed", "/quarantine/replay", "/inbox",
-        "/inbox?state=stuck", "/inbox?state=done", "/inbox?account=wecom", "/inbox?account=form", "/inbox?account=form&state=stuck", "/runs",
-        "/runs?account=wecom", "/runs?account=tmall&state=failed", "/runs?state=failed", "/accounts", "/accounts/tmall", "/about",
-    ]  # fmt: skip
+        "/",
+        "/customers",
+        f"/customers?before={deep}~c",
+        "/customers?q=王子涵",
+        "/customers?q=13000001234",
+        "/customers?q=1234",
+        "/customers?q=wz",
+        "/customers?q=900000000000001234",
+        f"/customers/{someone}",
+        f"/customers/{made.customers['王小红']}",
+        f"/customers/{made.customers['王小红']}/split",
+        "/deliveries",
+        "/deliveries?state=sent",
+        "/deliveries?state=rejected",
+        "/deliveries?account=erp",
+        "/deliveries?account=crm",
+        "/deliveries?state=rejected&account=erp",
+        "/deliveries?state=pending&account=crm",
+        "/deliveries?number=AR00000000001234",
+        "/deliveries/d1234",
+        "/quarantine",
+        "/quarantine?account=tmall",
+        "/quarantine?account=wecom",
+        "/quarantine?state=dismissed",
+        "/quarantine/replay",
+        "/inbox",
+        "/inbox?state=stuck",
+        "/inbox?state=done",
+        "/inbox?account=wecom",
+        "/inbox?account=form",
+        "/inbox?account=form&state=stuck",
+        "/runs",
+        "/runs?account=wecom",
+        "/runs?account=tmall&state=failed",
+        "/runs?state=failed",
+        "/accounts",
+        "/accounts/tmall",
+        "/about",
+    ]
 
 
 @pytest.mark.slow
