@@ -46,7 +46,8 @@ from connectors.errors import MappingError
 from mappings import transforms
 from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
 from mappings.mapped import Fields, Mapped, Reader
-from mappings.paths import Getter, Known, first_getter, join_getter, path_getter
+from mappings.paths import Getter, Known, all_of, first_getter, is_filled, join_getter, path_getter, remembered
+from mappings.sums import Term, exact_sum, money_sum
 
 _SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
 _DEFAULTS = {"text": "text", "texts": "texts", "time": "time", "date": "date", "flag": "flag", "decimal": "decimal"}
@@ -65,6 +66,7 @@ class CompiledMapping:
     def __init__(self, source: Mapping[str, Any], *, zone: str | None, context: Mapping[str, str], place: str) -> None:
         self._zone, self._context, self._place = zone, context, place
         self._known = Known()
+        self._conditions: dict[tuple[int, str], Callable[[Any], bool]] = {}
         self._check_keys(source, {"stream", "emits", "known", "open", "id_prefix", "file"}, "")
         self.stream = str(source.get("stream", ""))
         self._prefix = str(source.get("id_prefix", ""))
@@ -182,17 +184,22 @@ class CompiledMapping:
     def _field(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
         if not isinstance(spec, dict) or "when" not in spec:
             return self._value(name, spec, kind, where, base)
-        holds = self._condition(spec["when"], f"{where}.when", base)
+        holds = self._shared_condition(spec["when"], f"{where}.when", base)
         value = self._value(name, {key: part for key, part in spec.items() if key != "when"}, kind, where, base)
         return lambda record, mapped: value(record, mapped) if holds(record) else None
 
+    def _shared_condition(self, node: Any, where: str, base: str) -> Callable[[Any], bool]:
+        """A condition that several fields may name (a YAML anchor) is looked at once a record."""
+        found = self._conditions.get((id(node), base))
+        if found is None:
+            found = self._conditions[id(node), base] = remembered(self._condition(node, where, base))
+        return found
+
     def _condition(self, node: Any, where: str, base: str = "") -> Callable[[Any], bool]:
         if isinstance(node, list):
-            parts = [self._condition(part, f"{where}.{i}", base) for i, part in enumerate(node)]
-            return lambda record: all(part(record) for part in parts)
+            return all_of([self._condition(part, f"{where}.{i}", base) for i, part in enumerate(node)])
         if isinstance(node, str):
-            filled = self._path(node, base)
-            return lambda record: not transforms.is_empty(filled(record))
+            return is_filled(self._path(node, base))
         self._check_keys(node, {"path", "in", "not_in"}, where)
         listed = node.get("in", node.get("not_in"))
         if len(node) != 2 or "path" not in node or not isinstance(listed, list):
@@ -240,6 +247,8 @@ class CompiledMapping:
             change = transforms.named(chosen, options, self._zone)
         except (ValueError, TypeError) as error:
             raise self._fault(where, str(error)) from None
+        if "sum" in spec and chosen == "money" and options.get("unit", "yuan") == "yuan":
+            get, change = money_sum(self._terms(spec["sum"], where, base), change), _same
         shown = str(spec.get("path") or spec.get("first") or spec.get("join") or spec.get("sum"))
 
         def value(record: Any, mapped: Mapped) -> Any:
@@ -263,7 +272,7 @@ class CompiledMapping:
                 return quick
             return lambda record: glue.join(str(v) for get in parts if not transforms.is_empty(v := get(record)))
         if "sum" in spec:
-            return self._sum(spec["sum"], where, base)
+            return exact_sum(self._terms(spec["sum"], where, base))
         if "each" in spec:
             items, take = self._path(spec["each"], base), path_getter(spec.get("path", ""))
             self._known.add(".".join(part for part in (base, spec["each"], spec.get("path", "")) if part))
@@ -272,21 +281,10 @@ class CompiledMapping:
             raise self._fault(where, "needs one of path, first, join, sum, each, const")
         return self._path(spec["path"], base)
 
-    def _sum(self, paths: Any, where: str, base: str) -> Getter:
+    def _terms(self, paths: Any, where: str, base: str) -> list[Term]:
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise self._fault(where, "sum is a list of paths; a '-' before one subtracts it")
-        terms = [(self._path(path.removeprefix("-"), base), -1 if path.startswith("-") else 1) for path in paths]
-
-        def total(record: Any) -> Any:
-            result = None
-            for get, sign in terms:
-                value = get(record)
-                if not transforms.is_empty(value):
-                    part = transforms.exact(value)
-                    result = (part if sign > 0 else -part) if result is None else result + part if sign > 0 else result - part
-            return result
-
-        return total
+        return [(self._path(path.removeprefix("-"), base), -1 if path.startswith("-") else 1) for path in paths]
 
     def _enum(self, name: str, get: Getter, spec: Mapping[str, Any], kind: str, where: str) -> Reader:
         self._check_keys(spec, {"path", "first", "join", "with", "map"}, where)
@@ -354,6 +352,10 @@ def _given_key(item: Any) -> tuple[str, str, str]:
         reason = f"an identifier has kind (one of {', '.join(KEY_KINDS)}), scope and value"
         raise MappingError("mapping.value", field="keys", path="identifiers", reason=reason)
     return item["kind"], str(item.get("scope", "")), str(item["value"])
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _many(value: Any) -> list[Any]:

@@ -47,16 +47,17 @@ class Fields:
             return found
         name = step = ""
         try:
+            get = record.get
             for name, step, change in self._plain:
-                raw = record.get(step)
+                raw = get(step)
                 if raw is not None and raw != "":
                     result = change(raw)
-                    if result is not None and result != "" and result != []:
+                    if result or (result is not None and result != "" and result != []):
                         found[name] = result
         except ValueError as error:
             raise MappingError("mapping.value", field=name, path=step, reason=str(error)) from None
         for name, reader in self._other:
             result = reader(record, mapped)
-            if result is not None and result != "" and (result != [] or name == "tags"):
+            if result or (result is not None and result != "" and (result != [] or name == "tags")):
                 found[name] = result
         return found

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 Transform = Callable[[Any], Any]
+_EPOCH, _START, _HOUR = datetime(1970, 1, 1, tzinfo=UTC), datetime.min, timedelta(hours=1)  # noqa: DTZ901 - the zone is asked afterwards
+_START_UTC = _START.replace(tzinfo=UTC)
 _NAIVE = "is a time without zone, and the stream declares none"
 _MOST_DIGITS, _MOST_DECIMALS = 15, 30
 """Beyond these an amount fits no column and no decimal context, and "1E+999999999" written out fills the memory."""
@@ -32,6 +34,9 @@ def text(value: Any) -> str:
 
 def texts(value: Any) -> list[str]:
     """A scalar or a list of scalars as a list of texts without blanks."""
+    if type(value) is str:
+        plain = value.strip()
+        return [plain] if plain else []
     items = value if isinstance(value, list) else [value]
     return [item for item in map(text, items) if item]
 
@@ -86,7 +91,17 @@ def exact(value: Any) -> Decimal:
 
 def decimal(value: Any) -> str:
     """A decimal number as plain text ("1.50")."""
+    if type(value) is int and 0 <= value < 10**_MOST_DIGITS:
+        return str(value)
     return format(exact(value), "f")
+
+
+def cents(value: Any) -> int | None:
+    """The short way for what platforms nearly always write ("12.30"): minor units, or None for any other form."""
+    if type(value) is str and value[-3:-2] == "." and 3 < len(value) < 17 and value.isascii():
+        digits = value[:-3] + value[-2:]
+        return int(digits) if digits.isdecimal() else None
+    return None
 
 
 def money(unit: str = "yuan") -> Transform:
@@ -96,12 +111,10 @@ def money(unit: str = "yuan") -> Transform:
     factor = 100 if unit == "yuan" else 1
 
     def to_minor(value: Any) -> int:
+        if factor == 100 and (quick := cents(value)) is not None:
+            return quick
         if factor == 1 and type(value) is int and abs(value) < 10**_MOST_DIGITS:
             return value
-        if factor == 100 and type(value) is str:
-            whole, dot, fraction = value.partition(".")
-            if dot and len(fraction) == 2 and len(whole) < 13 and value.isascii() and (whole + fraction).isdecimal():
-                return int(whole + fraction)
         scaled = exact(value) * factor
         units = int(scaled)
         return units if units == scaled else int(scaled.quantize(Decimal(1), ROUND_HALF_UP))
@@ -109,26 +122,46 @@ def money(unit: str = "yuan") -> Transform:
     return to_minor
 
 
-class _NoZone(Exception):
-    pass
+@cache
+def _clock(zone: str) -> Callable[[datetime], datetime]:
+    """Naive times of a zone to UTC. The offset is asked once an hour of the zone's own time, unless it changes in that hour."""
+    place = ZoneInfo(zone)
+
+    @lru_cache(maxsize=1024)
+    def offset(hour: int) -> timedelta | None:
+        start = (_START + hour * _HOUR).replace(tzinfo=place)
+        end = start.replace(minute=59, second=59)
+        found = {moment.replace(fold=fold).utcoffset() for moment in (start, end) for fold in (0, 1)}
+        return found.pop() if len(found) == 1 else None
+
+    def to_utc(moment: datetime) -> datetime:
+        since = moment - _START
+        known = offset(since // _HOUR)
+        return moment.replace(tzinfo=place).astimezone(UTC) if known is None else _START_UTC + (since - known)
+
+    return to_utc
 
 
+@cache
 def time(zone: str | None, unit: str = "text") -> Transform:
-    """An aware UTC instant. unit: text (ISO or 'yyyy-MM-dd HH:mm:ss'; naive ones need the stream's zone), s or ms."""
-    place = ZoneInfo(zone) if zone else None
+    """An aware UTC instant. unit: text (ISO or 'yyyy-MM-dd HH:mm:ss'; naive ones need the stream's zone), s or ms.
+
+    The fields of a record, which often hold one and the same time, share the cache of texts.
+    """
+    to_utc = _clock(zone) if zone else None
 
     @lru_cache(maxsize=4096)
     def from_text(value: str) -> datetime:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            if place is None:
-                raise ValueError(_NAIVE)
-            moment = moment.replace(tzinfo=place)
-        return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        if to_utc is None:
+            raise ValueError(_NAIVE)
+        return to_utc(moment)
 
     def from_number(value: Any) -> datetime:
         seconds = exact(value) / (1000 if unit == "ms" else 1)
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))
+        return _EPOCH + timedelta(microseconds=int(seconds * 1_000_000))
 
     def convert(value: Any) -> datetime:
         if isinstance(value, datetime):
