@@ -22,7 +22,7 @@ def test_any_time_is_what_the_zone_says(zone: str, moment: datetime) -> None:
 @pytest.mark.parametrize("zone", ZONES)
 def test_each_minute_of_the_days_on_which_clocks_change(zone: str) -> None:
     place = ZoneInfo(zone)
-    for day in (datetime(1990, 4, 15), datetime(1990, 9, 16), datetime(2026, 3, 8), datetime(2026, 11, 1), datetime(2026, 4, 5)):
+    for day in (datetime(1990, 4, 15), datetime(1990, 9, 16), datetime(2026, 3, 8), datetime(2026, 11, 1)):
         for minute in range(24 * 60):
             moment = day + timedelta(minutes=minute)
             assert time(zone)(str(moment)) == moment.replace(tzinfo=place).astimezone(UTC)
