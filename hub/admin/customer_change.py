@@ -8,7 +8,7 @@ from flask import render_template, request
 from sqlalchemy import select
 
 from hub.admin import overview
-from hub.admin.customers import PROFILE, display_name, field_value, loaded, profile_card
+from hub.admin.customers import PROFILE, display_name, field_value, loaded, owner_name, profile_card
 from hub.admin.i18n import pick
 from hub.admin.web import back, done, needs, page, the_hub, who
 from hub.identity import golden, service
@@ -35,7 +35,10 @@ def _preview(profiles: list[dict[str, Any]]) -> dict[str, Any]:
     for item in profiles:
         version, penalty = stored[item["ref"]]
         views.append(golden.View(item["ref"], ranks(int(item["ref"].split("|")[0])) + penalty, version, item["fields"]))
-    values = golden.values(golden.build(views))
+    built = golden.build(views)
+    values = golden.values(built)
+    if owner := built.get("owner"):
+        values["owner"] = owner_name(owner)
     kind = str(values.get("kind", "unknown"))
     shown = [(name, field_value(name, values[name], kind, plain=False)) for name in PREVIEW if values.get(name)]
     return {"name": display_name(values, kind), "fields": shown, "profiles": profiles}

@@ -71,6 +71,13 @@ def _staff(conn: Connection, refs: Iterable[str]) -> dict[str, str]:
     return {ref: data["name"] for ref, data in known if data.get("name")}
 
 
+def owner_name(entry: Mapping[str, Any]) -> str:
+    """The name of a golden record's owner, else the id as the source has it."""
+    ref = f"{entry['from'].split('|')[0]}|{entry['value']}"
+    with the_hub().db.read() as conn:
+        return _staff(conn, [ref]).get(ref, str(entry["value"]))
+
+
 def _fill(hub: Hub, row: dict[str, Any], sources: dict[str, list[str]], staff: dict[str, str]) -> None:
     values = golden.values(golden.read(hub.ring, row["id"], row.pop("data")))
     row["name"] = display_name(values, row["kind"])

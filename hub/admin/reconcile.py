@@ -24,7 +24,8 @@ SHOWN = 200
 def _sinks() -> list[dict[str, Any]]:
     with the_hub().db.read() as conn:
         found = overview.accounts(conn)
-    return [item for item in found if (manifest := manifest_of(item["platform"])) and "sink" in manifest.roles]
+    sinks = [(item, manifest) for item in found if (manifest := manifest_of(item["platform"])) and "sink" in manifest.roles]
+    return [item for item, _ in sorted(sinks, key=lambda pair: pair[1].category != "finance")]
 
 
 @pages.get("")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from config.settings import Settings
 from connectors import errors, registry
@@ -23,6 +23,7 @@ from hub.identity.resolve import Incoming, Resolver
 from hub.identity.sources import Ranks
 from hub.models import (
     AccountStream,
+    Customer,
     Deal,
     Delivery,
     DeliveryAttempt,
@@ -176,6 +177,11 @@ def _customers(made: Seeded) -> None:
         made.customers[name] = found[0]["id"]
     both = service.find(made.hub, "李伟")
     made.customers["李伟"] = service.merge(made.hub, both[0]["id"], both[1]["id"], by="operator@hub.local")
+    customer = table(Customer)
+    with made.hub.db.write() as conn:
+        rest = [cid for cid in conn.execute(select(customer.c.id)).scalars() if cid not in made.customers.values()]
+        for number, cid in enumerate(rest):
+            conn.execute(update(customer).where(customer.c.id == cid).values(changed_at=made.ago(minutes=21 * number)))
     wecom = made.account["wecom"]
     made.insert(Staff, {"ref": f"{wecom}|zhanglei", "account_id": wecom, "source_ref": f"{wecom}|staff|zhanglei",
                         "state": "active", "data": {"name": "张磊"}, "deleted": False})  # fmt: skip
