@@ -56,9 +56,10 @@ def single(view: View) -> Golden:
 
 def build(views: Iterable[View]) -> Golden:
     """The golden record of several profiles: best source first, newest within a source, lists joined."""
-    ordered = sorted(views, key=lambda view: (view.rank, -view.version, view.ref))
-    if len(ordered) == 1:
-        return single(ordered[0])
+    found = list(views)
+    if len(found) == 1:
+        return single(found[0])
+    ordered = sorted(found, key=lambda view: (view.rank, -view.version, view.ref))
     golden: Golden = {}
     for view in ordered:
         for name, value in view.fields.items():
@@ -68,22 +69,26 @@ def build(views: Iterable[View]) -> Golden:
                 golden[name] = {"value": list(value) if name in LISTS else value, "from": view.ref}
             elif name in LISTS:
                 golden[name]["value"] += [item for item in value if item not in golden[name]["value"]]
-            elif name == "display_name" and _better_name(value, golden[name]["value"]):
+            elif _better(name, value, golden[name]["value"]):
                 golden[name] = {"value": value, "from": view.ref}
     return _with_kind(golden, ordered[0].ref)
 
 
-def _better_name(value: str, present: str) -> bool:
-    """A plain name beats a masked one or a placeholder, whatever the source."""
-    return normalise.name(present) is None and normalise.name(value) is not None
+def _better(field: str, value: Any, present: Any) -> bool:
+    """A plain name beats a masked one or a placeholder, and any kind beats an unknown one, whatever the source."""
+    if field == "kind":
+        return bool(present == "unknown" and value != "unknown")
+    return field == "display_name" and normalise.name(present) is None and normalise.name(value) is not None
 
 
 def _with_kind(golden: Golden, ref: str) -> Golden:
     stated = golden.get("kind", {}).get("value", "unknown")
     if stated == "unknown":
+        if "display_name" not in golden and "tax_id" not in golden:
+            return golden
         name = golden.get("display_name", {}).get("value", "")
         if normalise.credit_code(golden.get("tax_id", {}).get("value", "")) or normalise.is_organisation(name):
             golden["kind"] = {"value": "company", "from": ref}
-        elif normalise.is_person(name):
+        elif normalise.is_person(name) or normalise.surname_of_titled(name):
             golden["kind"] = {"value": "person", "from": ref}
     return golden

@@ -20,6 +20,19 @@ _insert_not_same = Upsert("not_same", ("a", "b", "by", "at"), ("a", "b"))
 _insert_alias = Upsert("customer_alias", ("id", "customer_id", "at"), ("id",), update=("customer_id", "at"))
 
 
+LOCK = 7_310_002
+
+
+def lock(conn: Connection) -> None:
+    """Whoever decides which profile belongs to which customer is alone with it, until the end of the transaction.
+
+    Two workers that bring the same new key at once would make two customers of it, and a merge would be undone by a worker
+    that had read the profile before. On PostgreSQL; SQLite has one writer anyway. Read what you compare after this.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
 class Merge(NamedTuple):
     """Customer ``loser`` goes into ``survivor``."""
 
@@ -63,6 +76,21 @@ def merge(conn: Connection, merges: Iterable[Merge], now: int, wanted: frozenset
         entry = write(conn, "merge", item.survivor, item.loser, moved, rule, evidence, item.by, now)
         events.append(_event("customer.merged", item.survivor, item.loser, moved, entry, now, wanted))
     return events
+
+
+def settle_aliases(conn: Connection, *customers: str) -> None:
+    """Point the aliases of these customers to where each one's own merges lead now (after one of them was taken back)."""
+    aliases = [row[0] for row in select_in(conn, "customer_alias", ("id",), "customer_id", customers)]
+    went: dict[str, str | None] = {}
+    unknown = [*aliases, *customers]
+    while unknown:
+        went |= dict(select_in(conn, "customer", ("id", "merged_into"), "id", unknown))
+        unknown = [into for into in went.values() if into is not None and into not in went]
+    for alias in aliases:
+        now: str = alias
+        while (into := went.get(now)) is not None:
+            now = into
+        conn.execute(update(CustomerAlias).where(col(CustomerAlias.id) == alias).values(customer_id=now))
 
 
 def _event(kind: str, cid: str, other: str, moved: list[str], entry: int, now: int, wanted: frozenset[str]) -> EventRow:

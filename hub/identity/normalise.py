@@ -11,12 +11,17 @@ import phonenumbers
 MOBILE = re.compile(r"1[3-9]\d{9}")
 PLACEHOLDER_PHONES = {"13800138000", "13000000000", "13888888888", "13900000000", "12345678901", "18888888888"}
 PLACEHOLDER_NAMES = {"微信用户", "测试", "匿名", "客户", "无", "未知", "先生", "女士", "test", "null", "none", "-", "n/a"}
+NO_HANDLES = PLACEHOLDER_NAMES | {"0", "undefined", "nan", "na", "暂无", "待补充", "—"}
 ROLE_MAILBOXES = {
     "info", "sales", "admin", "service", "support", "contact", "office", "hr", "kefu", "marketing", "noreply", "no-reply",
 }  # fmt: skip
 ORGANISATION = re.compile(
     r"(公司|集团|厂|店|商行|中心|学校|医院|事务所|合作社|经营部|工作室|酒店|银行|大学|协会|研究院|Ltd|Inc|LLC)\.?$"
 )
+TITLED = re.compile(
+    r"([一-鿿]{1,2}?)(总|总监|经理|主任|主管|老师|老板|先生|女士|小姐|姐|哥|叔|阿姨|工|董|局|科长|处长|局长|院长|校长|医生|律师|师傅)"
+)
+"""A surname and what people call its bearer: 张总, 李经理, 王姐. No name, and it tells the surname alone."""
 _CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
@@ -32,7 +37,7 @@ def mobile(value: str) -> str | None:
     Refused: masked numbers, privacy numbers with an extension, placeholders, landlines and 400 numbers.
     """
     plain = re.sub(r"[\s\-()（）.]", "", width(value))
-    if "*" in plain or (re.search(r"\d-\d{3,4}$", width(value)) and MOBILE.match(plain)):
+    if "*" in plain:
         return None
     digits = plain.removeprefix("+86").removeprefix("0086")
     digits = digits[2:] if len(digits) == 13 and digits.startswith("86") else digits
@@ -56,6 +61,12 @@ def email(value: str) -> str | None:
     if "*" in plain or not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", plain):
         return None
     return None if plain.split("@")[0] in ROLE_MAILBOXES else plain
+
+
+def handle(value: str) -> str | None:
+    """An id that a platform or system gave; None for a masked one and for what stands where there is none."""
+    plain = value.strip()
+    return None if not plain or "*" in plain or plain.lower() in NO_HANDLES else plain
 
 
 def credit_code(value: str) -> str | None:
@@ -87,6 +98,16 @@ def is_organisation(value: str) -> bool:
     return bool(ORGANISATION.search(width(value)))
 
 
+def surname_of_titled(value: str) -> str | None:
+    """The surname in what stands where a name should (张总, 陈女士), else None."""
+    found = TITLED.fullmatch(width(value))
+    return found[1] if found else None
+
+
 def is_person(value: str) -> bool:
-    """Whether a name reads like a person's own: two to four Chinese characters (or with ·), no organisation's ending."""
-    return bool(re.fullmatch(r"[一-鿿]{2,4}|[一-鿿]+·[一-鿿]+", width(value))) and not is_organisation(value)
+    """Whether a name reads like a person's own: two to four Chinese characters (or with ·), no organisation's ending and
+    no title."""
+    plain = width(value)
+    if not re.fullmatch(r"[一-鿿]{2,4}|[一-鿿]+·[一-鿿]+", plain):
+        return False
+    return plain not in PLACEHOLDER_NAMES and not is_organisation(plain) and surname_of_titled(plain) is None

@@ -25,7 +25,6 @@ from hub.store.bulk import Upsert, delete_in, select_in
 
 GENERIC = 5
 """A phone or mailbox that already stands at this many customers is nobody's."""
-LOCK = 7_310_002
 
 _upsert_profile = Upsert(
     "profile",
@@ -61,10 +60,9 @@ class Draft:
     incoming: Incoming
     keys: list[keys.Key]
     hash: bytes
-    customer: str | None
+    customer: str | None = None
     rule: str = "new"
     evidence: dict[str, Any] | None = None
-    relinked: bool = False
 
     @property
     def ref(self) -> str:
@@ -104,11 +102,11 @@ class Resolver:
         """Link the profiles, in the caller's transaction. now: microseconds."""
         result = Resolved()
         drafts = self._drafts(conn, incoming, result)
+        if drafts and conn.dialect.name == "postgresql":
+            ledger.lock(conn)
+            drafts = self._compared(conn, drafts, result)
         if not drafts:
             return result
-        if conn.dialect.name == "postgresql":
-            # Two workers that bring the same new key at once must not make two customers of it.
-            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         groups = self._group(conn, drafts)
         self._apply(conn, drafts, groups, now, result)
         return result
@@ -120,22 +118,29 @@ class Resolver:
         for item in incoming:
             if item.ref not in newest or newest[item.ref].version <= item.version:
                 newest[item.ref] = item
-        columns = ("ref", "customer_id", "hash", "version", "deleted", "rule", "evidence", "source_ref")
-        stored = {row[0]: row for row in select_in(conn, "profile", columns, "ref", newest)}
         drafts = []
-        for ref, item in newest.items():
+        for item in newest.values():
             found = keys.keys_of(self.ring, item.record)
             body = orjson.dumps([item.record["fields"], sorted(key.digest.hex() for key in found)], option=orjson.OPT_SORT_KEYS)
-            digest = blake2b(body, digest_size=16).digest()
-            old = stored.get(ref)
-            if old is not None and self._keeps(old, item, digest):
-                continue
-            draft = Draft(item, found, digest, old[1] if old else None)
+            drafts.append(Draft(item, found, blake2b(body, digest_size=16).digest()))
+        return self._compared(conn, drafts, result)
+
+    def _compared(self, conn: Connection, drafts: Sequence[Draft], result: Resolved) -> list[Draft]:
+        """The drafts that differ from what is stored, each with the customer that its profile belongs to now."""
+        columns = ("ref", "customer_id", "hash", "version", "deleted", "rule", "evidence", "source_ref")
+        stored = {row[0]: row for row in select_in(conn, "profile", columns, "ref", [draft.ref for draft in drafts])}
+        result.changed.clear()
+        differing = []
+        for draft in drafts:
+            old = stored.get(draft.ref)
             if old is not None:
+                if self._keeps(old, draft.incoming, draft.hash):
+                    continue
+                draft.customer = old[1]
                 draft.rule, draft.evidence = old[5], orjson.loads(old[6]) if isinstance(old[6], str) else old[6]
-            drafts.append(draft)
-            result.changed[ref] = old is None
-        return drafts
+            differing.append(draft)
+            result.changed[draft.ref] = old is None
+        return differing
 
     @staticmethod
     def _keeps(old: Any, item: Incoming, digest: bytes) -> bool:
@@ -172,9 +177,12 @@ class Resolver:
 
     @staticmethod
     def _join_all(groups: Groups, kind: str, nodes: dict[str, str]) -> None:
-        (first, first_ref), *others = nodes.items()
-        for node, ref in others:
-            groups.join(first, node, Reason(kind, ref), Reason(kind, first_ref))
+        earlier: list[tuple[str, str]] = []
+        for node, ref in nodes.items():
+            for other, other_ref in earlier:
+                if groups.join(other, node, Reason(kind, ref), Reason(kind, other_ref)):
+                    break
+            earlier.append((node, ref))
 
     def _join_agreeing(
         self, conn: Connection, groups: Groups, drafts: Sequence[Draft], weak: dict[bytes, tuple[str, dict[str, str]]]
@@ -182,7 +190,8 @@ class Resolver:
         known: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for draft in drafts:
             known[draft.node].append(draft.fields)
-        wanted = {node for _, nodes in weak.values() for node in nodes if "|" not in node}
+        whole = {member for _, nodes in weak.values() for node in nodes for member in groups.members(node)}
+        wanted = {node for node in whole if "|" not in node}
         for cid, data in select_in(conn, "customer", ("id", "data"), "id", wanted):
             known[cid].append(golden.values(golden.read(self.ring, cid, data)))
         for kind, nodes in weak.values():

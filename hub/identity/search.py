@@ -14,6 +14,11 @@ from hub.store.bulk import Upsert, delete_in
 
 insert_tokens = Upsert("search_token", ("digest", "customer_id"), ("digest", "customer_id"))
 SIZE = 8
+SURNAMES = {
+    "单": "s", "曾": "z", "仇": "q", "区": "o", "查": "z", "解": "x", "翟": "z", "盖": "g", "乐": "y", "尉": "y",
+    "覃": "q", "员": "y", "种": "c", "缪": "m", "折": "s", "繁": "p", "召": "s", "朴": "p",
+}  # fmt: skip
+"""Surnames that sound otherwise than the word: the initial that people type."""
 
 
 @lru_cache(maxsize=32768)
@@ -31,30 +36,32 @@ def _of_name(value: str) -> set[str]:
     if plain is None:
         return set()
     pairs = {plain[i : i + 2] for i in range(len(plain) - 1)} or {plain}
+    if len(plain) > 6:
+        return pairs
     letters = "".join(map(initial, plain))
-    short = {"py:" + letters} if len(plain) <= 6 else set()
-    return pairs | short
+    return pairs | {"py:" + letters, "py:" + SURNAMES.get(plain[0], letters[0]) + letters[1:]}
 
 
 def tokens(ring: KeyRing, fields: dict[str, Any]) -> set[bytes]:
     """The blind tokens of a customer's fields: name pairs, pinyin initials, the last four digits of phones."""
     words: set[str] = set()
-    for value in (fields.get("display_name", ""), fields.get("company", ""), *fields.get("aliases", ())):
-        words |= _of_name(value)
+    for value in (fields.get("display_name"), fields.get("company"), *fields.get("aliases", ())):
+        if value:
+            words |= _of_name(value)
     words |= {"tel:" + value[-4:] for value in fields.get("phones", ()) if len(value) >= 7 and value[-4:].isdigit()}
     return {ring.blind("search", word, size=SIZE) for word in words}
 
 
-def query_tokens(ring: KeyRing, text: str) -> list[bytes]:
-    """The tokens that a customer must all have to match the text."""
+def queries(ring: KeyRing, text: str) -> list[list[bytes]]:
+    """Sets of tokens that a customer must all have to match the text; the first that finds somebody counts."""
     plain = normalise.name(text) or ""
+    pieces = {plain[i : i + 2] for i in range(len(plain) - 1)} or ({plain} if plain else set())
+    asked = [pieces]
     if plain.isascii() and plain.isalpha() and len(plain) <= 6:
-        words = {"py:" + plain}
+        asked = [{"py:" + plain}, pieces]
     elif plain.isdigit():
-        words = {"tel:" + plain[-4:]}
-    else:
-        words = {plain[i : i + 2] for i in range(len(plain) - 1)} or ({plain} if plain else set())
-    return [ring.blind("search", word, size=SIZE) for word in words]
+        asked = [{"tel:" + plain[-4:]}]
+    return [[ring.blind("search", word, size=SIZE) for word in words] for words in asked if words]
 
 
 def reindex(conn: Connection, ring: KeyRing, golden: dict[str, dict[str, Any]], *, fresh: set[str]) -> None:

@@ -107,14 +107,14 @@ def _by_key(hub: Hub, conn: Connection, query: str) -> list[str]:
 
 
 def _by_tokens(hub: Hub, conn: Connection, query: str, limit: int) -> list[str]:
-    wanted = search.query_tokens(hub.ring, query)
-    if not wanted:
-        return []
-    joins = " ".join(f"JOIN search_token t{i} USING (customer_id)" for i in range(1, len(wanted[:6])))
-    where = " AND ".join(f"t{i}.digest = :d{i}" for i in range(len(wanted[:6])))
-    statement = text(f"SELECT t0.customer_id FROM search_token t0 {joins} WHERE {where} LIMIT :n")  # noqa: S608 - built of constants
-    values = {f"d{i}": digest for i, digest in enumerate(wanted[:6])}
-    return [row[0] for row in conn.execute(statement, {**values, "n": limit})]
+    for wanted in search.queries(hub.ring, query):
+        values = {f"d{i}": digest for i, digest in enumerate(wanted[:6])}
+        joins = " ".join(f"JOIN search_token t{i} ON t{i}.customer_id = t0.customer_id" for i in range(1, len(values)))
+        where = " AND ".join(f"t{i}.digest = :d{i}" for i in range(len(values)))
+        statement = text(f"SELECT t0.customer_id FROM search_token t0 {joins} WHERE {where} LIMIT :n")  # noqa: S608 - constants
+        if found := [row[0] for row in conn.execute(statement, {**values, "n": limit})]:
+            return found
+    return []
 
 
 # ---------------------------------------------------------------- looking
@@ -190,6 +190,7 @@ def _ledger(conn: Connection, cid: str) -> list[dict[str, Any]]:
 def merge(hub: Hub, a: str, b: str, *, by: str) -> str:
     """Put two customers together on a person's word; the survivor's id."""
     with hub.db.write() as conn:
+        ledger.lock(conn)
         one, two = current_id(conn, a), current_id(conn, b)
         if one is None or two is None or one == two:
             raise IdentityFault("两个编号必须是两个不同的客户。", "the two ids must be two different customers")
@@ -208,6 +209,7 @@ def merge(hub: Hub, a: str, b: str, *, by: str) -> str:
 def split(hub: Hub, customer_id: str, profile_refs: Sequence[str], *, by: str) -> str:
     """Take profiles out of a customer into a new one; the two are never merged again by the machine. The new id."""
     with hub.db.write() as conn:
+        ledger.lock(conn)
         cid = current_id(conn, customer_id) or ""
         mine = [row[0] for row in select_in(conn, "profile", ("ref",), "customer_id", [cid])]
         moved = [ref for ref in mine if ref in set(profile_refs)]
@@ -218,6 +220,7 @@ def split(hub: Hub, customer_id: str, profile_refs: Sequence[str], *, by: str) -
                 "choose some of this customer's profiles: at least one to take out, at least one to stay",
             )
         now = hub.now_us()
+        conn.execute(update(Profile).where(col(Profile.ref).in_(moved)).values(rule="manual", evidence={"from": cid}))
         fresh = _separate(conn, hub, cid, moved, rest, new_id(now), by, now)
         audit.record(conn, by, "customer.split", cid, new=fresh, profiles=len(moved))
     return fresh
@@ -227,7 +230,6 @@ def _separate(
     conn: Connection, hub: Hub, cid: str, moved: Sequence[str], rest: Sequence[str], target: str, by: str, now: int
 ) -> str:
     ledger.move(conn, moved, target)
-    conn.execute(update(Profile).where(col(Profile.ref).in_(list(moved))).values(rule="manual", evidence={"from": cid}))
     ledger.part(conn, moved, rest, by, now)
     entry = ledger.write(conn, "split", cid, target, moved, "manual", {"stay": len(rest)}, by, now)
     _resolver(hub).refresh(conn, [cid, target], now)
@@ -240,6 +242,7 @@ def _separate(
 def undo(hub: Hub, ledger_id: int, *, by: str) -> str:
     """Take a merge back: the losing customer returns under its own id with the profiles it had; its id."""
     with hub.db.write() as conn:
+        ledger.lock(conn)
         entry = ledger.entry(conn, ledger_id)
         if entry is None or entry.kind != "merge" or entry.undone_by is not None:
             raise IdentityFault("只能撤销尚未撤销的合并。", "only a merge that still stands can be undone")
@@ -252,6 +255,7 @@ def undo(hub: Hub, ledger_id: int, *, by: str) -> str:
             raise IdentityFault("合并后的档案已经不在这个客户里。", "the merged profiles are no longer with this customer")
         conn.execute(text("DELETE FROM customer_alias WHERE id = :id"), {"id": entry.other_id})
         conn.execute(text("UPDATE customer SET merged_into = NULL WHERE id = :id"), {"id": entry.other_id})
+        ledger.settle_aliases(conn, cid)
         _separate(conn, hub, cid, moved, rest, entry.other_id, by, now)
         newest_entry = conn.execute(text("SELECT max(id) FROM ledger_entry")).scalar_one()
         conn.execute(update(LedgerEntry).where(col(LedgerEntry.id) == ledger_id).values(undone_by=newest_entry))

@@ -25,5 +25,7 @@ class Ranks:
         order = self._hub.settings.source_order
         with self._hub.db.read() as conn:
             for account_id, platform in conn.execute(select(Account.id, Account.platform)):
-                category = registry.get(platform).manifest.category
+                # A connector may have been uninstalled while what it brought stays.
+                installed = registry.entries().get(platform)
+                category = installed.manifest.category if installed else ""
                 self._known[account_id] = order.index(category) if category in order else 98

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, text
 
 from hub.events.mint import EventRow, mint
+from hub.identity import ledger
 from hub.identity.resolve import Resolver
 from hub.store.bulk import delete_in, select_in
 from hub.sync.project import Projector
@@ -19,6 +20,7 @@ def withdraw(
 ) -> list[EventRow]:
     """Mark the records and what came from them as deleted; a signed deal is thereby reversed. Returns the events."""
     events = _reversed_deals(conn, projector, source_refs, now)
+    ledger.lock(conn)
     profiles = select_in(conn, "profile", ("ref", "account_id", "customer_id"), "source_ref", source_refs)
     tagged = select_in(conn, "tag_assignment", ("profile_ref", "tag_ref"), "profile_ref", [row[0] for row in profiles])
     for ref, tag in tagged:
