@@ -13,6 +13,7 @@ from hub import accounts
 from hub.admin import account_form, overview
 from hub.admin.account_new import model_of, place
 from hub.admin.health import health_of
+from hub.admin.i18n import t
 from hub.admin.web import audited, back, done, needs, one, page, reason_given, rows, the_hub, who
 from hub.admin.words import cursor_words, manifest_of, platform_title
 from hub.models import Account
@@ -48,7 +49,13 @@ def detail(key: str) -> str:
 def check(key: str) -> str:
     """Try the saved configuration against the platform, and show what was found."""
     account = _existing(key)
-    return _detail(key, accounts.check(the_hub(), account.platform, account.config))
+    if account.state == "removed":
+        abort(404)
+    try:
+        findings = accounts.check(the_hub(), account.platform, account.config)
+    except accounts.AccountFault as fault:
+        findings = [Finding(str(fault), str(fault), False, t("account.fill_in"), t("account.fill_in"))]
+    return _detail(key, findings)
 
 
 def _detail(key: str, findings: list[Finding] | None = None) -> str:
@@ -162,7 +169,9 @@ def change(key: str) -> Any:
             done("account.draft_old", "warn")
             return back("accounts.config", key=key)
         accounts.change_config(hub, key, draft["config"], by=who())
-        done("account.changed")
+        if account.state == "paused":  # saving wakes an account that had failed, but a person's pause stays
+            accounts.set_state(hub, key, "paused", reason=account.state_reason or "", by=account.state_by or who())
+        done("account.changed" if account.state != "paused" else "account.changed_paused")
         return back("accounts.detail", key=key)
     older = (draft or {}).get("config") or account.config
     values = account_form.with_secrets(model, account_form.read(model, request.form), older)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, make_response, redirect, render_template, request, url_for
@@ -61,6 +64,7 @@ def install(app: Flask, hub: Hub) -> None:
     show.install(app)
     app.jinja_env.globals.update(may=may, roles=list(RANK), same_page=same_page, first_page=lambda: same_page(before=None))
     app.context_processor(_context)
+    app.url_defaults(_versioned)
     app.after_request(lambda response: _headers(response, https))
     app.register_error_handler(Exception, _error_page)
     app.add_url_rule("/language", view_func=_language, methods=["POST"])
@@ -83,6 +87,17 @@ class Counter:
 
 def _context() -> dict[str, Any]:
     return {"here": (request.endpoint or "").partition(".")[0], "asked": Counter()}
+
+
+def _versioned(endpoint: str, values: dict[str, Any]) -> None:
+    """Static files of ours carry a mark of their content, so that a browser keeps them and still sees a new version."""
+    if endpoint == "static":
+        values["v"] = _mark(values["filename"])
+
+
+@cache
+def _mark(filename: str) -> str:
+    return blake2b((Path(__file__).parent / "static" / filename).read_bytes(), digest_size=4).hexdigest()
 
 
 def _limit_sign_in(app: Flask) -> None:

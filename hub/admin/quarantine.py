@@ -8,6 +8,7 @@ from typing import Any
 from flask import abort, render_template, request
 from sqlalchemy import Connection, func, select
 
+from connectors import registry
 from hub.admin import overview, paging
 from hub.admin.web import audited, back, done, needs, one, page, reason_given, rows, the_hub, who
 from hub.admin.words import error_words, stream_title
@@ -142,5 +143,9 @@ def replay_all() -> Any:
 def _replay(refs: list[str]) -> None:
     from hub.sync import quarantine
 
-    counts = quarantine.replay(the_hub(), refs, by=who())
+    try:
+        counts = quarantine.replay(the_hub(), refs, by=who())
+    except registry.UnknownConnector:
+        done("quarantine.no_connector", "bad")
+        return
     done("quarantine.replayed", "warn" if counts["failed"] else "ok", landed=counts["landed"], failed=counts["failed"])

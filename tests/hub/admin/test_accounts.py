@@ -156,6 +156,24 @@ def test_removing_asks_for_the_key(admin: Any, made: Any) -> None:
     assert "已移除" in admin.get("/accounts/form")
 
 
+def test_saving_wakes_what_had_failed_but_not_what_a_person_paused(admin: Any, made: Any) -> None:
+    for state, after in (("failed", "active"), ("paused", "paused")):
+        accounts.set_state(made.hub, "form", state, reason="盘点", by="operator@hub.local")
+        text = admin.post("/accounts/form/config", do="check", **{"c.secret": SECRET})
+        admin.post("/accounts/form/config", do="save", draft=draft(text))
+        account = accounts.get(made.hub, "form")
+        assert account.state == after
+    assert (account.state_reason, account.state_by) == ("盘点", "operator@hub.local")
+
+
+def test_the_check_button_says_when_the_configuration_is_incomplete(operator: Any, made: Any) -> None:
+    with made.hub.db.write() as conn:
+        conn.execute(update(table(Account)).where(table(Account).c.key == "form").values(config={}))
+    assert "未通过" in operator.post("/accounts/form/check")
+    accounts.remove(made.hub, "form", by="test")
+    operator.post("/accounts/form/check", 404)
+
+
 def test_the_check_button_tries_what_is_saved(operator: Any, made: Any) -> None:
     accounts.change_config(made.hub, "form", {"secret": SECRET}, by="test")
     assert "签名密钥可以用" in operator.post("/accounts/form/check")

@@ -79,6 +79,13 @@ def test_headers_tell_the_browser_what_to_refuse(admin: Any) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_static_files_change_their_address_with_their_content(anyone: Any) -> None:
+    text = anyone.get("/login")
+    [mark] = set(re.findall(r"/static/hub\.css\?v=(\w{8})", text))
+    answer = anyone.client.get(f"/static/hub.css?v={mark}")
+    assert "max-age=86400" in answer.headers["Cache-Control"] and answer.status_code == 200
+
+
 def test_pages_hold_no_inline_script_or_style(admin: Any, made: Any) -> None:
     from tests.hub.admin.test_pages import pages
 
