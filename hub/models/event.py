@@ -23,7 +23,6 @@ class Event(Model, table=True):
     __tablename__ = "event"
     __table_args__ = (
         Index("ix_event_pending", "recorded_at", sqlite_where=sql("pending"), postgresql_where=sql("pending")),
-        Index("ix_event_subject", "subject"),
     )
     id: str = text(primary_key=True)
     kind: str = text()

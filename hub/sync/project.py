@@ -29,7 +29,7 @@ _upsert_tag = Upsert("tag", _TAG, ("ref",), update=_TAG[2:])
 _insert_assignment = Upsert("tag_assignment", _ASSIGNMENT, _ASSIGNMENT[:2])
 
 
-@dataclass
+@dataclass(slots=True)
 class Landing:
     """One raw record that was mapped: what the projection needs to know of it."""
 
@@ -60,22 +60,22 @@ def _insert_lines(kind: str) -> Upsert:
     return Upsert(table, columns, (parent, "key"), update=[name for name in columns if name not in (parent, "key")])
 
 
-def primitive(value: Any) -> Any:
-    """A canonical value as the driver stores it."""
-    if type(value) is datetime:
-        return to_us(value)
-    return value
+@cache
+def _plan(kind: str) -> tuple[list[tuple[str, Any]], list[int]]:
+    """Field and what stands for it where it is absent; and the places of refs."""
+    absent = {"currency": "CNY", "state": "unknown", "number": ""}
+    return [(name, absent.get(name)) for name in FIELDS[kind]], [
+        i for i, name in enumerate(FIELDS[kind]) if name in _REFS[kind]
+    ]
 
 
 def _row(kind: str, ref: str, landing: Landing, fields: dict[str, Any]) -> Row:
-    values = []
-    for name in FIELDS[kind]:
-        value = fields.get(name)
-        if value is not None and name in _REFS[kind]:
-            value = f"{landing.account_id}|{value}"
-        elif value is None:
-            value = {"currency": "CNY", "state": "unknown", "number": ""}.get(name)
-        values.append(primitive(value))
+    plan, refs = _plan(kind)
+    get = fields.get
+    values = [to_us(value) if type(value := get(name, absent)) is datetime else value for name, absent in plan]
+    for place in refs:
+        if values[place] is not None:
+            values[place] = f"{landing.account_id}|{values[place]}"
     return (ref, landing.account_id, landing.source_ref, *values, False)
 
 
@@ -115,11 +115,11 @@ class Projector:
     def _write_lines(conn: Connection, kind: str, items: list[tuple[str, Landing, dict[str, Any]]]) -> None:
         table, parent = _LINES[kind]
         delete_in(conn, table, parent, [ref for ref, landing, _ in items if landing.known])
-        names = tuple(LINE_FIELDS[kind])
+        names = [name for name in LINE_FIELDS[kind] if name != "key"]
         _insert_lines(kind)(
             conn,
             [
-                (ref, *(line.get(name, str(i) if name == "key" else None) for name in names))
+                (ref, line.get("key") or str(i), *map(line.get, names))
                 for ref, _, record in items
                 for i, line in enumerate(record.get("lines", ()))
             ],

@@ -145,7 +145,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("pending"),
             postgresql_where=sa.text("pending"),
         )
-        batch_op.create_index("ix_event_subject", ["subject"], unique=False)
 
     op.create_table(
         "identity_key",
@@ -635,7 +634,6 @@ def downgrade() -> None:
 
     op.drop_table("identity_key")
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.drop_index("ix_event_subject")
         batch_op.drop_index("ix_event_pending", sqlite_where=sa.text("pending"), postgresql_where=sa.text("pending"))
 
     op.drop_table("event")
