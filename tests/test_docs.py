@@ -161,8 +161,10 @@ def is_path_of_ours(span: str) -> bool:
 
 
 def exists(span: str, beside: Path) -> bool:
+    """Whether there is such a file, or a folder with something in it."""
     pattern = re.sub(r"<\w+>", "*", span.rstrip("/"))
-    return any(next(base.glob(pattern), None) is not None for base in (ROOT, beside))
+    found = [path for base in (ROOT, beside) for path in base.glob(pattern)]
+    return any(path.is_file() or any(child.is_file() and child.suffix != ".pyc" for child in path.rglob("*")) for path in found)
 
 
 @documents(MANUALS)
