@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hub.identity import normalise
@@ -48,8 +48,19 @@ def keys_of(ring: KeyRing, record: dict[str, Any]) -> list[Key]:
     return [Key(ring.blind(*key), key[0]) for key in found]
 
 
-def names_of(fields: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """(names a person goes by, company names) in normal form."""
+class Called(NamedTuple):
+    """What a customer is called, in normal form. people: names of a person, real: those that read like one's own name,
+    surnames: from titles (张总). organisation: whether it is one itself."""
+
+    people: frozenset[str]
+    companies: frozenset[str]
+    real: frozenset[str]
+    surnames: frozenset[str]
+    organisation: bool
+
+
+def called(fields: dict[str, Any]) -> Called:
+    """What the customer with these fields is called."""
     people: set[str] = set()
     companies: set[str] = set()
     for value in [fields.get("display_name", ""), *fields.get("aliases", ())]:
@@ -59,30 +70,26 @@ def names_of(fields: dict[str, Any]) -> tuple[set[str], set[str]]:
             people.add(plain)
     if plain := normalise.company(fields.get("company", "")):
         companies.add(plain)
-    return people, companies
+    surnames = {surname for surname in map(normalise.surname_of_titled, people) if surname}
+    organisation = fields.get("kind") == "company" or normalise.is_organisation(fields.get("display_name", ""))
+    real = frozenset(filter(normalise.is_person, people))
+    return Called(frozenset(people), frozenset(companies), real, frozenset(surnames), organisation)
 
 
-def contradict(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two sets of fields cannot be trusted to be one customer though they share a phone or mailbox:
+def contradict(one: Called, other: Called) -> bool:
+    """Whether two cannot be trusted to be one customer though they share a phone or mailbox:
 
     both carry a person's real name and no name of the one occurs in the other (colleagues share a company, not a name), the
     one is called by a surname (张总) that the other does not have, or both are organisations of another name.
     """
-    people_a, companies_a = names_of(one)
-    people_b, companies_b = names_of(other)
-    if companies_a & companies_b and _organisation(one) and _organisation(other):
+    same_company = bool(one.companies & other.companies)
+    if same_company and one.organisation and other.organisation:
         return False
-    if any(_agree(a, b) for a in people_a for b in people_b):
+    if any(_agree(a, b) for a in one.people for b in other.people):
         return False
-    real_a, real_b = set(filter(normalise.is_person, people_a)), set(filter(normalise.is_person, people_b))
-    called_a, called_b = _called(people_a), _called(people_b)
-    if (real_a or called_a) and (real_b or called_b):
-        return not any(_fits(surname, names) for surname, names in _surnames(real_a, called_a, real_b, called_b))
-    return bool(companies_a and companies_b and not companies_a & companies_b and not real_a and not real_b)
-
-
-def _organisation(fields: dict[str, Any]) -> bool:
-    return fields.get("kind") == "company" or normalise.is_organisation(fields.get("display_name", ""))
+    if (one.real or one.surnames) and (other.real or other.surnames):
+        return not (_fits(one.surnames, other) or _fits(other.surnames, one))
+    return bool(one.companies and other.companies and not same_company and not one.real and not other.real)
 
 
 def _agree(a: str, b: str) -> bool:
@@ -90,15 +97,5 @@ def _agree(a: str, b: str) -> bool:
     return a == b or (min(len(a), len(b)) > 1 and (a in b or b in a))
 
 
-def _called(people: set[str]) -> set[str]:
-    return {surname for surname in map(normalise.surname_of_titled, people) if surname}
-
-
-def _surnames(real_a: set[str], called_a: set[str], real_b: set[str], called_b: set[str]) -> Iterator[tuple[str, set[str]]]:
-    """Surnames by which the one is called, each with what the other is called."""
-    yield from ((surname, real_b | called_b) for surname in called_a)
-    yield from ((surname, real_a | called_a) for surname in called_b)
-
-
-def _fits(surname: str, names: set[str]) -> bool:
-    return any(name.startswith(surname) for name in names)
+def _fits(surnames: frozenset[str], other: Called) -> bool:
+    return any(name.startswith(surname) for surname in surnames for name in other.real | other.surnames)

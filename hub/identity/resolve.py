@@ -24,7 +24,7 @@ from hub.security.keyring import KeyRing
 from hub.store.bulk import Upsert, delete_in, select_in
 
 GENERIC = 5
-"""A phone or mailbox that already stands at this many customers is nobody's."""
+"""A phone or mailbox that stands at more customers than these is nobody's."""
 
 _upsert_profile = Upsert(
     "profile",
@@ -170,10 +170,17 @@ class Resolver:
         for digest, nodes in sorted(shared.items(), key=lambda item: kinds[item[0]] in keys.STRONG):
             if kinds[digest] in keys.PROOF:
                 self._join_all(groups, kinds[digest], nodes)
-        weak = {digest: nodes for digest, nodes in shared.items() if kinds[digest] in keys.STRONG and len(nodes) <= GENERIC}
-        if weak:
-            self._join_agreeing(conn, groups, drafts, {digest: (kinds[digest], nodes) for digest, nodes in weak.items()})
+        weak = {digest: nodes for digest, nodes in shared.items() if kinds[digest] in keys.STRONG}
+        crowds = self._crowds(drafts, weak, groups)
+        if few := {digest: (kinds[digest], nodes) for digest, nodes in weak.items() if crowds[digest] <= GENERIC}:
+            self._join_agreeing(conn, groups, drafts, few)
         return groups
+
+    @staticmethod
+    def _crowds(drafts: Sequence[Draft], weak: dict[bytes, dict[str, str]], groups: Groups) -> dict[bytes, int]:
+        """At how many customers each value stands. Of those that come in this batch, all of one name are one."""
+        names = {draft.node: draft.fields.get("display_name", "") for draft in drafts if draft.customer is None}
+        return {digest: len({names.get(node, groups.root(node)) for node in nodes}) for digest, nodes in weak.items()}
 
     @staticmethod
     def _join_all(groups: Groups, kind: str, nodes: dict[str, str]) -> None:
@@ -187,20 +194,27 @@ class Resolver:
     def _join_agreeing(
         self, conn: Connection, groups: Groups, drafts: Sequence[Draft], weak: dict[bytes, tuple[str, dict[str, str]]]
     ) -> None:
-        known: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        known: dict[str, set[keys.Called]] = defaultdict(set)
         for draft in drafts:
-            known[draft.node].append(draft.fields)
+            known[draft.node].add(keys.called(draft.fields))
         whole = {member for _, nodes in weak.values() for node in nodes for member in groups.members(node)}
         wanted = {node for node in whole if "|" not in node}
         for cid, data in select_in(conn, "customer", ("id", "data"), "id", wanted):
-            known[cid].append(golden.values(golden.read(self.ring, cid, data)))
+            known[cid].add(keys.called(golden.values(golden.read(self.ring, cid, data))))
+
+        def agree(a: str, b: str) -> bool:
+            names_a = set().union(*(known[node] for node in groups.members(a)))
+            names_b = set().union(*(known[node] for node in groups.members(b)))
+            return not any(keys.contradict(x, y) for x in names_a for y in names_b)
+
         for kind, nodes in weak.values():
-            pairs = list(nodes.items())
-            for i, (a, ref_a) in enumerate(pairs):
-                for b, ref_b in pairs[i + 1 :]:
-                    every = [(x, y) for m in groups.members(a) for n in groups.members(b) for x in known[m] for y in known[n]]
-                    if not any(keys.contradict(x, y) for x, y in every):
-                        groups.join(a, b, Reason(kind, ref_b), Reason(kind, ref_a))
+            firsts: list[tuple[str, str]] = []
+            for node, ref in nodes.items():
+                for first, first_ref in firsts:
+                    if agree(first, node) and groups.join(first, node, Reason(kind, ref), Reason(kind, first_ref)):
+                        break
+                else:
+                    firsts.append((node, ref))
 
     def _constraints(
         self, conn: Connection, drafts: Sequence[Draft], shared: dict[bytes, dict[str, str]], groups: Groups

@@ -104,8 +104,8 @@ def test_keys_of_a_record(given_keys: Any, fields: Any, expected: Any) -> None:
     ],
 )
 def test_which_names_contradict(one: dict[str, Any], other: dict[str, Any], contradict: bool) -> None:
-    assert keys.contradict(one, other) is contradict
-    assert keys.contradict(other, one) is contradict
+    assert keys.contradict(keys.called(one), keys.called(other)) is contradict
+    assert keys.contradict(keys.called(other), keys.called(one)) is contradict
 
 
 # -- groups
