@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql
 
 from hub.models.base import Model
 
@@ -19,6 +21,7 @@ Row = tuple[Any, ...]
 COPY_FROM = 100
 """Batches of at least this many rows go through COPY on PostgreSQL."""
 IN_LIMIT = 900
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 class Upsert:
@@ -37,7 +40,7 @@ class Upsert:
         if unknown:
             raise ValueError(f"{table} has no column {', '.join(unknown)}")
         self.table, self.columns = table, tuple(columns)
-        self._keys = [self.columns.index(name) for name in key]
+        self._key_of = itemgetter(*(self.columns.index(name) for name in key))
         self._updates, self._older = bool(update), self.columns.index(not_older) if not_older else None
         names = ", ".join(f'"{name}"' for name in columns)
         self._insert = f'INSERT INTO "{table}" ({names})'
@@ -45,6 +48,12 @@ class Upsert:
             update, changed, not_older
         )
         self._names = names
+        self._types = [model.c[name].type.compile(dialect=_POSTGRES).lower() for name in columns]
+        # JSON comes as text that is ready; as JSON the driver would write it a second time.
+        texts = [f'"{name}"' + ("::text" if kind == "json" else "") for name, kind in zip(columns, self._types, strict=True)]
+        self._load = ", ".join(texts)
+        self._back = ", ".join(text.replace("::text", "::json") for text in texts)
+        self._types = ["text" if kind == "json" else kind for kind in self._types]
         # Connections are pooled and temporary tables stay with them: another set of columns is another table.
         self._shape = blake2b(names.encode(), digest_size=4).hexdigest()
         self._sqlite = f"{self._insert} VALUES ({', '.join('?' * len(columns))}){self._conflict}"
@@ -63,19 +72,20 @@ class Upsert:
         if conn.dialect.name == "sqlite":
             # One row after the other: of two with one key the later is simply a conflict.
             return int(_driver(conn).executemany(self._sqlite, rows).rowcount)
-        unique = self._unique(rows)
+        unique = self._unique(list(rows))
         if not unique:
             return 0
         ordered = [unique[key] for key in sorted(unique)]
         return self._postgres(conn, ordered)
 
-    def _unique(self, rows: Iterable[Row]) -> dict[Row, Row]:
+    def _unique(self, rows: list[Row]) -> dict[Any, Row]:
         """By key, what SQLite would be left with: PostgreSQL takes no key twice in one statement."""
-        keyed = ((tuple(row[i] for i in self._keys), row) for row in rows)
-        if self._updates and self._older is None:
-            return dict(keyed)
-        found: dict[Row, Row] = {}
-        for key, row in keyed:
+        keyed = dict(zip(map(self._key_of, rows), rows, strict=True))
+        if len(keyed) == len(rows) or (self._updates and self._older is None):
+            return keyed
+        found: dict[Any, Row] = {}
+        for row in rows:
+            key = self._key_of(row)
             old = found.setdefault(key, row)
             if self._older is not None and old[self._older] <= row[self._older]:
                 found[key] = row
@@ -90,12 +100,13 @@ class Upsert:
             temp = f"load_{self.table}_{self._shape}"
             cursor.execute(
                 f'CREATE TEMP TABLE IF NOT EXISTS "{temp}" ON COMMIT DELETE ROWS AS '  # noqa: S608
-                f'SELECT {self._names} FROM "{self.table}" WITH NO DATA; DELETE FROM "{temp}"'
+                f'SELECT {self._load} FROM "{self.table}" WITH NO DATA; DELETE FROM "{temp}"'
             )
-            with cursor.copy(f'COPY "{temp}" ({self._names}) FROM STDIN') as copy:
+            with cursor.copy(f'COPY "{temp}" ({self._names}) FROM STDIN (FORMAT BINARY)') as copy:
+                copy.set_types(self._types)
                 for row in rows:
                     copy.write_row(row)
-            cursor.execute(f'{self._insert} SELECT {self._names} FROM "{temp}"{self._conflict}')  # noqa: S608
+            cursor.execute(f'{self._insert} SELECT {self._back} FROM "{temp}"{self._conflict}')  # noqa: S608
             return int(cursor.rowcount)
 
 
