@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,9 @@ from hub.models.base import table
 from hub.security import audit
 from hub.store.types import EPOCH
 from hub.sync.connect import connect, connect_with
+
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""An account's key; it is part of the address that platforms push to."""
 
 
 class AccountFault(ValueError):
@@ -94,6 +98,8 @@ def _findings(connector: Connector) -> list[Finding]:
 
 def add(hub: Hub, platform: str, key: str, title: str, config: dict[str, Any], *, by: str) -> int:
     """Save a new account and plan its streams; its id. Raises AccountFault."""
+    if not KEY.fullmatch(key):
+        raise AccountFault({"key": "small letters, digits and dashes, at most 40, and no dash first"})
     clean = validated(platform, config)
     now = hub.now()
     with hub.db.write() as conn:
@@ -136,7 +142,8 @@ def change_config(hub: Hub, key: str, config: dict[str, Any], *, by: str) -> Non
     with hub.db.write() as conn:
         conn.execute(update(Account).where(col(Account.id) == account.id).values(config=clean))
         audit.record(conn, by, "account.change", f"account:{key}", fields=sorted(clean))
-    set_state(hub, key, "active", reason="", by=by)
+    if account.state != "paused":  # what a person has paused stays so
+        set_state(hub, key, "active", reason="", by=by)
 
 
 def set_state(hub: Hub, key: str, state: str, *, reason: str, by: str) -> None:
@@ -162,7 +169,7 @@ def remove(hub: Hub, key: str, *, by: str) -> None:
         conn.execute(delete(AccountStream).where(col(AccountStream.account_id) == account.id))
 
 
-def sync_soon(hub: Hub, key: str, streams: list[str] | None = None) -> None:
+def sync_soon(hub: Hub, key: str, streams: list[str] | None = None, *, by: str) -> None:
     """Make the account's streams due now."""
     account = get(hub, key)
     wanted = update(AccountStream).where(col(AccountStream.account_id) == account.id)
@@ -170,3 +177,4 @@ def sync_soon(hub: Hub, key: str, streams: list[str] | None = None) -> None:
         wanted = wanted.where(col(AccountStream.stream).in_(streams))
     with hub.db.write() as conn:
         conn.execute(wanted.values(next_run_at=hub.now() - timedelta(seconds=1)))
+        audit.record(conn, by, "account.sync", f"account:{key}", streams=streams or [])

@@ -14,7 +14,7 @@ from hub.admin import account_form, overview
 from hub.admin.account_new import model_of, place
 from hub.admin.health import health_of
 from hub.admin.i18n import t
-from hub.admin.web import audited, back, done, needs, one, page, reason_given, rows, the_hub, who
+from hub.admin.web import back, done, needs, one, page, reason_given, rows, the_hub, who
 from hub.admin.words import cursor_words, manifest_of, platform_title
 from hub.models import Account
 
@@ -130,8 +130,7 @@ def sync(key: str) -> Any:
         done("account.not_active", "warn")
         return back("accounts.detail", key=key)
     wanted = request.form.getlist("stream")
-    accounts.sync_soon(the_hub(), key, wanted or None)
-    audited("account.sync", f"account:{key}", streams=wanted)
+    accounts.sync_soon(the_hub(), key, wanted or None, by=who())
     done("account.syncing")
     return back("accounts.detail", key=key)
 
@@ -169,8 +168,6 @@ def change(key: str) -> Any:
             done("account.draft_old", "warn")
             return back("accounts.config", key=key)
         accounts.change_config(hub, key, draft["config"], by=who())
-        if account.state == "paused":  # saving wakes an account that had failed, but a person's pause stays
-            accounts.set_state(hub, key, "paused", reason=account.state_reason or "", by=account.state_by or who())
         done("account.changed" if account.state != "paused" else "account.changed_paused")
         return back("accounts.detail", key=key)
     older = (draft or {}).get("config") or account.config

@@ -12,13 +12,13 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
 from config.settings import Rule
 from connectors.base import Document, DocumentLine, Money
 from hub.core import Hub
 from hub.events import outbox
-from hub.events.book import Book
+from hub.events.book import EVENT, Book
 from hub.events.documents import amount_of, built, day_of
 from hub.events.facts import Facts, accounts_by_id, code, shop_party
 from hub.events.mint import event_id
@@ -74,22 +74,23 @@ def close_days(hub: Hub) -> int:
     """Bundle the items of closed days into deliveries; how many deliveries were made.
 
     A day that has its document gets a supplement for late items at the next closing, so at most one each day. A new
-    account's days wait (at most 24 hours) until its streams were pulled once, or a backfill would be cut in pieces.
+    account's days wait (at most 24 hours) until its streams were pulled once, and every account's until its events have
+    been dispatched, or a backfill would be cut in pieces.
     """
-    made = 0
-    for rule in Book.load(hub).usable:
+    made, book = 0, Book.load(hub)
+    for rule in book.usable:
         if rule.per == "day":
             with hub.db.write() as conn:
                 outbox.serialise(conn)
-                made += _close(conn, hub, rule)
+                made += _close(conn, hub, book, rule)
     return made
 
 
-def _close(conn: Connection, hub: Hub, rule: Rule) -> int:
+def _close(conn: Connection, hub: Hub, book: Book, rule: Rule) -> int:
     day, closing = last_closing(rule, hub.now())
     accounts = accounts_by_id(conn)
     to = {row.key: row.id for row in accounts.values()}
-    unread = _unread(conn, hub.now())
+    unread = _unread(conn, hub.now()) | _undispatched(conn, book, rule)
     groups = [group for group in _ready(conn, rule, day, closing) if group.account_id not in unread]
     drafts = {_id(rule, group): group for group in groups}
     for delivery, group in drafts.items():
@@ -136,6 +137,16 @@ def _unread(conn: Connection, now: datetime) -> set[int]:
     going = and_(c.enabled, c.task == "pull", or_(c.last_ok_at.is_(None), c.run_id.is_not(None)))
     found = select(c.account_id).join(ACCOUNT, ACCOUNT.c.id == c.account_id).where(going, young)
     return {row[0] for row in conn.execute(found.distinct())}
+
+
+def _undispatched(conn: Connection, book: Book, rule: Rule) -> set[int]:
+    """Accounts with events that this rule has yet to see (those that wait for a broken rule to be mended do not count)."""
+    c = EVENT.c
+    waiting = select(c.account_id).where(c.pending, c.kind.in_({rule.on, "refund.succeeded"}))
+    held_back = book.held_back()
+    if held_back is not None:
+        waiting = waiting.where(not_(held_back))
+    return {row[0] for row in conn.execute(waiting.distinct())}
 
 
 def _event(rule: Rule, group: Group) -> str:

@@ -22,6 +22,7 @@ class Delivery(Model, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "number"),
         Index("ix_delivery_due", "state", "next_at"),
+        Index("ix_delivery_account", "account_id", "created_at"),
     )
     id: str = text(primary_key=True)
     event_id: str = text(index=True)

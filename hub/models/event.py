@@ -21,9 +21,7 @@ class Event(Model, table=True):
     """
 
     __tablename__ = "event"
-    __table_args__ = (
-        Index("ix_event_pending", "recorded_at", sqlite_where=sql("pending"), postgresql_where=sql("pending")),
-    )
+    __table_args__ = (Index("ix_event_pending", "recorded_at", sqlite_where=sql("pending"), postgresql_where=sql("pending")),)
     id: str = text(primary_key=True)
     kind: str = text()
     account_id: int

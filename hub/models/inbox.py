@@ -18,9 +18,9 @@ class Inbox(Model, table=True):
     """
 
     __tablename__ = "inbox"
-    __table_args__ = (Index("ix_inbox_due", "state", "next_at"),)
+    __table_args__ = (Index("ix_inbox_due", "state", "next_at"), Index("ix_inbox_account", "account_id", "received_at"))
     key: str = text(primary_key=True)
-    account_id: int = Field(index=True)
+    account_id: int
     body: bytes = blob()
     state: str = text(default="pending")
     attempts: int = 0

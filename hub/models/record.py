@@ -43,16 +43,20 @@ class WalkSeen(Model, table=True):
 
 
 class Quarantined(Model, table=True):
-    """A record that could not be used, kept with its raw body and the reason. state: open | replayed | dismissed."""
+    """A record that could not be used, kept with its raw body and the reason. state: open | dismissed.
+
+    A record that lands after all leaves the quarantine.
+    """
 
     __tablename__ = "quarantined"
+    __table_args__ = (Index("ix_quarantined_list", "state", "last_at"),)
     ref: str = text(primary_key=True)
     account_id: int = Field(index=True)
     stream: str = text()
     source_id: str = text()
     body: bytes = blob()
     error: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    state: str = text(default="open", index=True)
+    state: str = text(default="open")
     attempts: int = 1
     run_id: int | None = None
     first_at: datetime = instant()

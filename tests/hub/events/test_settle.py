@@ -242,3 +242,13 @@ def test_a_real_month_of_a_shop(shop: Any) -> None:
         (items,) = conn.exec_driver_sql("SELECT count(*) FROM settlement_item WHERE delivery_id IS NOT NULL").one()
     assert items == 24_087
     assert took < 3, f"closing {len(rows)} days took {took:.1f} s"
+
+
+def test_a_day_waits_for_the_events_that_no_rule_has_seen_yet(shop: Any) -> None:
+    """Dispatching a backfill takes many batches: closing between two of them would cut its days in pieces."""
+    shop.order(10_000, NOON)
+    shop.order(5_000, NOON)
+    rules.dispatch(shop.hub, limit=1)
+    assert settle.close_days(shop.hub) == 0
+    assert closed(shop) == 1
+    assert shop.one().amount == 15_000

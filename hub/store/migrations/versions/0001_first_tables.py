@@ -174,7 +174,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_inbox")),
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_inbox_account_id"), ["account_id"], unique=False)
+        batch_op.create_index("ix_inbox_account", ["account_id", "received_at"], unique=False)
         batch_op.create_index("ix_inbox_due", ["state", "next_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_inbox_received_at"), ["received_at"], unique=False)
 
@@ -292,7 +292,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("quarantined", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_quarantined_account_id"), ["account_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_quarantined_state"), ["state"], unique=False)
+        batch_op.create_index("ix_quarantined_list", ["state", "last_at"], unique=False)
 
     op.create_table(
         "refund",
@@ -526,6 +526,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "number", name=op.f("uq_delivery_account_id_number")),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_delivery_account", ["account_id", "created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_created_at"), ["created_at"], unique=False)
         batch_op.create_index("ix_delivery_due", ["state", "next_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_event_id"), ["event_id"], unique=False)
@@ -553,6 +554,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_delivery_event_id"))
         batch_op.drop_index("ix_delivery_due")
         batch_op.drop_index(batch_op.f("ix_delivery_created_at"))
+        batch_op.drop_index("ix_delivery_account")
 
     op.drop_table("delivery")
     op.drop_table("account_token")
@@ -599,7 +601,7 @@ def downgrade() -> None:
 
     op.drop_table("refund")
     with op.batch_alter_table("quarantined", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_quarantined_state"))
+        batch_op.drop_index("ix_quarantined_list")
         batch_op.drop_index(batch_op.f("ix_quarantined_account_id"))
 
     op.drop_table("quarantined")
@@ -626,7 +628,7 @@ def downgrade() -> None:
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbox_received_at"))
         batch_op.drop_index("ix_inbox_due")
-        batch_op.drop_index(batch_op.f("ix_inbox_account_id"))
+        batch_op.drop_index("ix_inbox_account")
 
     op.drop_table("inbox")
     with op.batch_alter_table("identity_key", schema=None) as batch_op:
