@@ -4,7 +4,7 @@
 |---|---|---|---|---|
 | customer.created | customer id | – | {profile} | now |
 | customer.merged, customer.split | customer id | ledger entry id | {other} | now |
-| tag.added, tag.removed | profile ref | tag ref + record hash | {tag, by} | now |
+| tag.added, tag.removed | profile ref | tag ref + record hash + time of landing | {tag, by} | now |
 | order.paid | order ref | – | {amount, currency, number} | paid_at |
 | order.completed, order.cancelled | order ref | – | {number} | closed_at |
 | refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |

@@ -313,8 +313,12 @@ class Resolver:
         _upsert_customer(conn, (self._customer_row(cid, record, len(views[cid]), now) for cid, record in built.items()))
         search.reindex(conn, self.ring, {c: golden.values(r) for c, r in built.items()}, fresh=set(fresh or ()))
 
+    def _sealed_owner(self, owner: dict[str, Any]) -> bytes:
+        ref = f"{owner['from'].split('|')[0]}|{owner['value']}"
+        return self.ring.seal(orjson.dumps(ref), b"customer.owner")
+
     def _customer_row(self, cid: str, record: golden.Golden, profiles: int, now: int) -> tuple[Any, ...]:
         owner, stage = record.get("owner"), record.get("stage", {}).get("value")
-        owner_ref = f"{owner['from'].split('|')[0]}|{owner['value']}" if owner else None
+        owner_ref = self._sealed_owner(owner) if owner else None
         kind = record.get("kind", {}).get("value", "unknown")
         return (cid, kind, "active", golden.seal_customer(self.ring, cid, record), profiles, owner_ref, stage, now, now)

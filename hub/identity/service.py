@@ -55,7 +55,7 @@ def find(hub: Hub, query: str, limit: int = 50) -> list[dict[str, Any]]:
         return newest(hub, limit)
     with hub.db.read() as conn:
         ids = _by_number(conn, query) or _by_key(hub, conn, query) or _by_tokens(hub, conn, query, limit * 4)
-        rows = select_in(conn, "customer", ("id", "kind", "state", "data", "profiles", "owner", "changed_at"), "id", ids)
+        rows = select_in(conn, "customer", ("id", "kind", "state", "data", "profiles", "changed_at"), "id", ids)
     found = [_summary(hub, row) for row in rows if row[2] == "active"]
     plain = normalise.name(query) or ""
     found.sort(key=lambda item: (plain not in (normalise.name(item["display_name"] or "") or ""), -item["changed_us"]))
@@ -63,13 +63,15 @@ def find(hub: Hub, query: str, limit: int = 50) -> list[dict[str, Any]]:
 
 
 def _summary(hub: Hub, row: Any) -> dict[str, Any]:
-    cid, kind, state, data, profiles, owner, changed = row
-    fields = golden.values(golden.read(hub.ring, cid, data))
+    cid, kind, state, data, profiles, changed = row
+    record = golden.read(hub.ring, cid, data)
+    fields, said = golden.values(record), record.get("owner")
     shown = {name: fields.get(name) for name in ("display_name", "company", "phones", "emails", "region", "aliases")}
     name = shown.pop("display_name") or (shown["aliases"] or [None])[0]
     return {
         "id": cid, "kind": kind, "state": state, "display_name": name, **shown,
-        "profiles": profiles, "owner": owner, "changed_us": int(changed),
+        "profiles": profiles, "owner": f"{said['from'].split('|')[0]}|{said['value']}" if said else None,
+        "changed_us": int(changed),
     }  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def newest(hub: Hub, limit: int = 50, before: int | None = None) -> list[dict[st
     """The customers changed last. before: ``changed_us`` of the last one shown."""
     condition = "AND changed_at < :before" if before else ""
     statement = text(
-        "SELECT id, kind, state, data, profiles, owner, changed_at FROM customer WHERE state = 'active' "  # noqa: S608
+        "SELECT id, kind, state, data, profiles, changed_at FROM customer WHERE state = 'active' "  # noqa: S608
         f"{condition} ORDER BY changed_at DESC LIMIT :limit"
     )
     with hub.db.read() as conn:

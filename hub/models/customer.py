@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlmodel import Field
 
-from hub.models.base import Model, blob, instant, text
+from hub.models.base import Model, blob, instant, sealed, text
 
 
 class Customer(Model, table=True):
     """The golden record. data: sealed JSON {field: {value, from: profile ref}}. state: active | merged.
 
+    owner: sealed ref of a member of staff, or the name that the source has for one.
     A losing profile is never deleted: a merged customer keeps its row and points to the survivor.
     """
 
@@ -24,7 +25,7 @@ class Customer(Model, table=True):
     merged_into: str | None = text(nullable=True)
     data: bytes = blob()
     profiles: int = 1
-    owner: str | None = text(nullable=True)
+    owner: str | None = sealed("customer.owner", nullable=True)
     stage: str | None = text(nullable=True)
     created_at: datetime = instant()
     changed_at: datetime = instant(index=True)

@@ -7,11 +7,14 @@ from datetime import date, datetime
 from sqlalchemy import Date
 from sqlmodel import Field
 
-from hub.models.base import Model, instant, money, text
+from hub.models.base import Model, instant, money, sealed, text
 
 
 class Deal(Model, table=True):
-    """ref: '<account id>|<id>'. state: draft | in_review | signed | reversed | refused | unknown."""
+    """ref: '<account id>|<id>'. state: draft | in_review | signed | reversed | refused | unknown.
+
+    Titles name customers, and some sources name the owner in words: both are sealed.
+    """
 
     __tablename__ = "deal"
     ref: str = text(primary_key=True)
@@ -19,13 +22,13 @@ class Deal(Model, table=True):
     source_ref: str = text(index=True)
     profile_ref: str | None = text(nullable=True, index=True)
     number: str = text(index=True)
-    title: str | None = text(nullable=True)
+    title: str | None = sealed("deal.title", nullable=True)
     state: str = text()
     state_raw: str | None = text(nullable=True)
     currency: str = text(default="CNY")
     amount: int | None = money(nullable=True, default=None)
     received: int | None = money(nullable=True, default=None)
-    owner: str | None = text(nullable=True)
+    owner: str | None = sealed("deal.owner", nullable=True)
     signed_on: date | None = Field(default=None, sa_type=Date)
     effective_at: datetime | None = instant(nullable=True)
     starts_on: date | None = Field(default=None, sa_type=Date)

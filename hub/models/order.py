@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlmodel import Field
 
-from hub.models.base import Model, instant, money, text
+from hub.models.base import Model, instant, money, sealed, text
 
 
 class Order(Model, table=True):
     """ref: '<account id>|<id>'. profile_ref: the buyer's profile; the customer is found through it, so that a merge or
-    split moves no order."""
+    split moves no order. Where the buyer lives stands in the sealed records alone."""
 
     __tablename__ = "orders"
     ref: str = text(primary_key=True)
@@ -27,7 +27,6 @@ class Order(Model, table=True):
     goods: int | None = money(nullable=True, default=None)
     shipping: int | None = money(nullable=True, default=None)
     discount: int | None = money(nullable=True, default=None)
-    region: str | None = text(nullable=True)
     created_at: datetime | None = instant(nullable=True)
     paid_at: datetime | None = instant(nullable=True)
     shipped_at: datetime | None = instant(nullable=True)
@@ -52,7 +51,7 @@ class OrderLine(Model, table=True):
 
 
 class Refund(Model, table=True):
-    """A refund of an order (order_ref may not have arrived yet)."""
+    """A refund of an order (order_ref may not have arrived yet). reason: sealed, buyers write it in their own words."""
 
     __tablename__ = "refund"
     ref: str = text(primary_key=True)
@@ -65,7 +64,7 @@ class Refund(Model, table=True):
     state_raw: str | None = text(nullable=True)
     currency: str = text(default="CNY")
     amount: int | None = money(nullable=True, default=None)
-    reason: str | None = text(nullable=True)
+    reason: str | None = sealed("refund.reason", nullable=True)
     created_at: datetime | None = instant(nullable=True)
     succeeded_at: datetime | None = instant(nullable=True)
     changed_at: datetime | None = instant(nullable=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -20,6 +20,11 @@ from mappings.canonical import FIELDS, LINE_FIELDS
 _TABLES = {"order": "orders", "refund": "refund", "deal": "deal"}
 _LINES = {"order": ("order_line", "order_ref"), "deal": ("deal_line", "deal_ref")}
 _REFS = {"order": {"customer": "profile_ref"}, "refund": {"order": "order_ref"}, "deal": {"customer": "profile_ref"}}
+
+_NOT_STORED = {"order": {"region"}}
+"""Where a buyer lives is personal, and nobody asks orders for it: the customer has it, sealed."""
+_SEALED = {"deal": ("title", "owner"), "refund": ("reason",)}
+"""Free words that may name somebody."""
 
 _STAFF = ("ref", "account_id", "source_ref", "state", "data", "deleted")
 _TAG = ("ref", "account_id", "source_ref", "name", "group", "deleted")
@@ -42,8 +47,14 @@ class Landing:
 
 
 @cache
+def _stored(kind: str) -> dict[str, str]:
+    """The fields that become columns, with the form of each."""
+    return {name: form for name, form in FIELDS[kind].items() if name not in _NOT_STORED.get(kind, ())}
+
+
+@cache
 def _columns(kind: str) -> tuple[str, ...]:
-    renamed = [_REFS[kind].get(name, name) for name in FIELDS[kind]]
+    renamed = [_REFS[kind].get(name, name) for name in _stored(kind)]
     return ("ref", "account_id", "source_ref", *renamed, "deleted")
 
 
@@ -60,23 +71,42 @@ def _insert_lines(kind: str) -> Upsert:
     return Upsert(table, columns, (parent, "key"), update=[name for name in columns if name not in (parent, "key")])
 
 
+class _Plan(NamedTuple):
+    """How a row is made of fields: each field with what stands for it where it is absent; the places of refs and times."""
+
+    fields: list[tuple[str, Any]]
+    refs: list[int]
+    moments: list[int]
+
+
 @cache
-def _plan(kind: str) -> tuple[list[tuple[str, Any]], list[int]]:
-    """Field and what stands for it where it is absent; and the places of refs."""
+def _plan(kind: str) -> _Plan:
     absent = {"currency": "CNY", "state": "unknown", "number": ""}
-    return [(name, absent.get(name)) for name in FIELDS[kind]], [
-        i for i, name in enumerate(FIELDS[kind]) if name in _REFS[kind]
-    ]
+    names = list(_stored(kind).items())
+    return _Plan(
+        [(name, absent.get(name)) for name, _ in names],
+        [i for i, (name, _) in enumerate(names) if name in _REFS[kind]],
+        [i for i, (_, form) in enumerate(names) if form in ("time", "date")],
+    )
 
 
 def _row(kind: str, ref: str, landing: Landing, fields: dict[str, Any]) -> Row:
-    plan, refs = _plan(kind)
-    get = fields.get
-    values = [to_us(value) if type(value := get(name, absent)) is datetime else value for name, absent in plan]
-    for place in refs:
+    plan, get = _plan(kind), fields.get
+    values = [get(name, absent) for name, absent in plan.fields]
+    for place in plan.refs:
         if values[place] is not None:
             values[place] = f"{landing.account_id}|{values[place]}"
+    for place in plan.moments:
+        if values[place] is not None:
+            values[place] = _moment(values[place])
     return (ref, landing.account_id, landing.source_ref, *values, False)
+
+
+def _moment(value: Any) -> Any:
+    """A time or a date as the driver stores it."""
+    if type(value) is datetime:
+        return to_us(value)
+    return value.isoformat() if type(value) is date else value
 
 
 @dataclass
@@ -107,9 +137,17 @@ class Projector:
         elif kind == "tag":
             _upsert_tag(conn, (_tag_row(*item) for item in items))
         else:
-            _upsert(kind)(conn, [_row(kind, ref, landing, record["fields"]) for ref, landing, record in items])
+            _upsert(kind)(conn, [_row(kind, ref, landing, self._fields(kind, record)) for ref, landing, record in items])
             if kind in _LINES:
                 self._write_lines(conn, kind, items)
+
+    def _fields(self, kind: str, record: dict[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = record["fields"]
+        sealed = [name for name in _SEALED.get(kind, ()) if name in fields]
+        if not sealed:
+            return fields
+        place = _TABLES[kind]
+        return fields | {name: self.ring.seal(orjson.dumps(fields[name]), f"{place}.{name}".encode()) for name in sealed}
 
     @staticmethod
     def _write_lines(conn: Connection, kind: str, items: list[tuple[str, Landing, dict[str, Any]]]) -> None:
@@ -118,11 +156,7 @@ class Projector:
         names = [name for name in LINE_FIELDS[kind] if name != "key"]
         _insert_lines(kind)(
             conn,
-            [
-                (ref, line.get("key") or str(i), *map(line.get, names))
-                for ref, _, record in items
-                for i, line in enumerate(record.get("lines", ()))
-            ],
+            [(ref, key, *map(line.get, names)) for ref, _, record in items for key, line in _keyed(record.get("lines", ()))],
         )
 
     def _staff_row(self, ref: str, landing: Landing, record: dict[str, Any]) -> Row:
@@ -163,8 +197,21 @@ class Projector:
 
     def _tag_event(self, kind: str, ref: str, tag_ref: str, landing: Landing, now: int, by: str | None) -> EventRow:
         data = {"tag": tag_ref, "by": by} if by else {"tag": tag_ref}
-        fact = f"{tag_ref}|{landing.hash.hex()}"
+        # A tag that is put on, off and on again brings the same record twice: the time is part of the fact. A replay changes
+        # no assignment and comes to no event.
+        fact = f"{tag_ref}|{landing.hash.hex()}|{now}"
         return mint(kind, landing.account_id, ref, now, now, data, fact=fact, pending=kind in self.wanted)
+
+
+def _keyed(lines: list[dict[str, Any]]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Lines with their keys; of two with one key (one product at two prices) both stay."""
+    seen: set[str] = set()
+    for place, line in enumerate(lines):
+        key = line.get("key") or str(place)
+        if key in seen:
+            key = f"{key}#{place}"
+        seen.add(key)
+        yield key, line
 
 
 def _delete_assignment(dialect: str) -> str:
