@@ -9,7 +9,6 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-import orjson
 import structlog
 from flask import Blueprint, Response, request
 
@@ -19,6 +18,7 @@ from hub import accounts
 from hub.core import Hub
 from hub.models import Account
 from hub.sync.connect import connect
+from hub.sync.raw import storable
 from webhooks.inbox import Busy, Inbox, Push
 
 log = structlog.get_logger("webhooks")
@@ -82,11 +82,11 @@ def _refuse(inbox: Inbox, account: Account, reason: Outcome, error: ConnectorErr
 def _push(source: EventSource, account: Account, opened: Opened) -> Push:
     business = opened.dedup_key or sha256(opened.plaintext).hexdigest()
     try:
-        body, error = {"events": [_as_json(event) for event in source.events(opened)]}, None
+        events, error = [_as_json(event) for event in source.events(opened)], None
     except BadPush as fault:
-        body, error = {"events": []}, fault.as_dict()
-    body["plaintext"] = opened.plaintext.decode("utf-8", "replace")  # type: ignore[assignment]
-    return Push(f"{account.id}|{business}", account.id or 0, orjson.dumps(body, default=str), error)
+        events, error = [], fault.as_dict()
+    body = {"events": events, "plaintext": opened.plaintext.decode("utf-8", "replace")}
+    return Push(f"{account.id}|{business}", account.id or 0, storable(body)[1], error)
 
 
 def _as_json(event: PlatformEvent) -> dict[str, Any]:

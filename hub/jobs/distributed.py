@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +18,12 @@ from sqlalchemy import text
 from hub.core import Hub
 from hub.jobs import work
 from hub.jobs.plan import PRIORITY, Planner
-from hub.jobs.shared_budgets import conninfo
+from hub.jobs.shared_budgets import TABLE, conninfo
 
 log = structlog.get_logger("hub.jobs")
 STALLED = 60
+REST = 2.0
+"""Seconds before the engine is started again after the database has let it down."""
 
 
 class DistributedRunner:
@@ -66,18 +71,41 @@ class DistributedRunner:
         return True
 
     def run_forever(self) -> None:
-        """See ``Runner.run_forever``."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
-        threads = self._hub.settings.threads
-        with self.app.open():
-            self.app.run_worker(
-                queues=["hub"],
-                concurrency=threads,
-                fetch_job_polling_interval=1.0,
-                delete_jobs="successful",
-                shutdown_graceful_timeout=30,
+        """See ``Runner.run_forever``. A database that goes away ends the engine, not the process: it is started again."""
+        while not self._stop.is_set():
+            try:
+                with self.app.open():
+                    asyncio.run(self._work())
+            except Exception:
+                log.exception("engine failed")
+            if not self._stop.is_set():
+                log.warning("engine starts again")
+                self._stop.wait(REST)
+
+    async def _work(self) -> None:
+        """One life of the engine's worker. Its own signal handlers would let running jobs finish their slice first."""
+        loop, threads = asyncio.get_running_loop(), self._hub.settings.threads
+        loop.set_default_executor(ThreadPoolExecutor(threads))
+        async with self.app.open_async():
+            worker = asyncio.ensure_future(
+                self.app.run_worker_async(
+                    queues=["hub"],
+                    concurrency=threads,
+                    fetch_job_polling_interval=1.0,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=30,
+                    install_signal_handlers=False,
+                )
             )
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._halt, worker)
+            with suppress(asyncio.CancelledError):
+                await worker
+
+    def _halt(self, worker: asyncio.Future[None]) -> None:
+        """Jobs see the flag between calls, save and end; then the worker does."""
+        self._stop.set()
+        worker.cancel()
 
     def state(self) -> dict[str, object]:
         """See ``Runner.state``."""
@@ -87,8 +115,9 @@ class DistributedRunner:
 
 
 def install(hub: Hub) -> None:
-    """Create the engine's own tables, once."""
-    with hub.db.read() as conn:
+    """Create the engine's own tables and that of the shared budgets, once."""
+    with hub.db.write() as conn:
+        conn.execute(text(TABLE))
         present = conn.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar_one()
     if present is None:
         app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=conninfo(hub)))

@@ -1,30 +1,39 @@
-"""The embedded runner: APScheduler in this process, memory job store, thread pool. For SQLite and one process."""
+"""The embedded runner: APScheduler rings in this process, a pool of threads works. For SQLite and one process."""
 
 from __future__ import annotations
 
+import signal
 import threading
+from concurrent import futures
 from datetime import UTC, datetime
 
+import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.core import Hub
 from hub.jobs import work
 from hub.jobs.plan import Planner
 
+log = structlog.get_logger("hub.jobs")
+
 
 class EmbeddedRunner:
-    """Plans every second and works in a pool of threads."""
+    """Plans every second and works in a pool of threads.
+
+    The pool is not the scheduler's: APScheduler 3.11 waits for running jobs with its locks held, and a plan that adds a
+    job just then waits for those locks, so that neither ever ends.
+    """
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._planner = hub, Planner(hub)
         self._running: dict[str, datetime] = {}
-        self._stop = threading.Event()
+        self._stop, self._lock = threading.Event(), threading.Lock()
         hub.stopping = self._stop.is_set
+        self._pool = futures.ThreadPoolExecutor(hub.settings.threads, "job")
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(hub.settings.threads), "plan": ThreadPoolExecutor(1)},
+            executors={"default": ThreadPoolExecutor(1)},
             # The default grace of one second silently drops late jobs on a busy machine (APScheduler 3.11).
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
@@ -32,23 +41,22 @@ class EmbeddedRunner:
     def submit(self, job: str, key: str) -> bool:
         """See ``Runner.submit``."""
         name = f"{job}:{key}"
-        if name in self._running:
-            return False
-        try:
-            self._scheduler.add_job(self._work, args=(job, key), id=name)
-        except ConflictingIdError:
-            return False
+        with self._lock:
+            if name in self._running or self._stop.is_set():
+                return False
+            self._running[name] = datetime.now(UTC)
+            self._pool.submit(self._work, name, job, key)
         return True
 
-    def _work(self, job: str, key: str) -> None:
-        name = f"{job}:{key}"
-        if name in self._running:
-            return
-        self._running[name] = datetime.now(UTC)
+    def _work(self, name: str, job: str, key: str) -> None:
         try:
-            work.run(self._hub, job, key)
+            if not self._stop.is_set():
+                work.run(self._hub, job, key)
+        except Exception:
+            log.exception("job failed", job=job, key=key)
         finally:
-            self._running.pop(name, None)
+            with self._lock:
+                self._running.pop(name, None)
 
     def _plan(self) -> None:
         for job, key in self._planner.due():
@@ -56,16 +64,20 @@ class EmbeddedRunner:
 
     def start(self) -> None:
         """Begin planning and working in the background."""
-        self._scheduler.add_job(self._plan, "interval", seconds=1, id="plan", executor="plan", next_run_time=datetime.now(UTC))
+        self._scheduler.add_job(self._plan, "interval", seconds=1, id="plan", next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Let running jobs save and end."""
+        """Let running jobs save and end. A second call does nothing more."""
         self._stop.set()
-        self._scheduler.shutdown(wait=True)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+        self._pool.shutdown(wait=True)
 
     def run_forever(self) -> None:
-        """See ``Runner.run_forever``."""
+        """See ``Runner.run_forever``. SIGTERM lets running jobs save and end, so that no lease is left behind."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         self.start()
         try:
             self._stop.wait()
@@ -76,4 +88,6 @@ class EmbeddedRunner:
 
     def state(self) -> dict[str, object]:
         """See ``Runner.state``."""
-        return {"engine": "embedded", "running": sorted(self._running), "threads": self._hub.settings.threads}
+        with self._lock:
+            running = sorted(self._running)
+        return {"engine": "embedded", "running": running, "threads": self._hub.settings.threads}

@@ -13,7 +13,7 @@ from hub.events import delivery
 from hub.models import Account, AccountStream, Event, SettlementItem
 from hub.sync import inbox
 
-SETTLE_EVERY = timedelta(minutes=1)
+SETTLE_EVERY = timedelta(seconds=15)
 HOUSEKEEP_EVERY = timedelta(hours=6)
 PRIORITY = {"inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "settle": 5, "housekeep": 0}
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""

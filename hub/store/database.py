@@ -25,6 +25,15 @@ PRAGMAS = (
 PG_OPTIONS = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000 -c timezone=UTC"
 
 
+_REFUSALS = ("OperationalError", "InterfaceError", "InternalError")
+
+
+def refused(error: BaseException) -> bool:
+    """Whether the database itself did not go along (locked, full, gone, shut down), whatever it was asked to store."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return not names.isdisjoint(_REFUSALS)
+
+
 class Database:
     """One database. On SQLite writers queue at one lock and begin IMMEDIATE; readers never take the write lock.
 
@@ -41,8 +50,9 @@ class Database:
         elif self.dialect == "postgresql":
             self._lock = nullcontext()
             self.url = self.url.set(drivername="postgresql+psycopg")
+            options = f"{PG_OPTIONS} {self.url.query.get('options', '')}".strip()
             self.writer = self.reader = create_engine(
-                self.url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True, connect_args={"options": PG_OPTIONS}
+                self.url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True, connect_args={"options": options}
             )
         else:
             raise ValueError(f"the database is SQLite or PostgreSQL, not {self.dialect}")

@@ -6,22 +6,27 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import requests
 from sqlalchemy import text
-from sqlmodel import col, insert, select, update
+from sqlmodel import col, select, update
 
 from connectors import registry
 from connectors.base import Connector, Token, secret_fields
 from connectors.budgets import Budgets, MemoryBudgets
-from connectors.errors import Unavailable
+from connectors.errors import Stop, Unavailable
 from connectors.http import Runtime
 from hub.core import Hub
 from hub.models import Account, AccountToken
+from hub.store.bulk import Upsert
+from hub.store.database import Database
 from hub.store.types import EPOCH
 
 EARLY = timedelta(minutes=5)
-FETCH_LEASE = timedelta(seconds=60)
+FETCH_LEASE = 60
+"""Seconds that fetching a token may take before another worker tries."""
+_insert_token = Upsert("account_token", ("account_id", "lease_until"), ("account_id",))
 
 
 class StoredTokens:
@@ -43,29 +48,46 @@ class StoredTokens:
     def renew(self, dead: Token | None, fetch: Callable[[], Token | None]) -> Token | None:
         """A token other than the dead one: somebody else's fresh one, or ours. Raises Unavailable when none comes."""
         for _ in range(60):
-            token = self.current()
-            if token is not None and (dead is None or token.value != dead.value):
+            if token := self._other(dead):
                 return token
             if self._lease():
-                return self._fetch(fetch)
+                return self._renewed(dead, fetch)
+            if self._hub.stopping():
+                raise Stop
             self._hub.sleep(1.0)
         raise Unavailable("error.token_lease")
 
+    def _other(self, dead: Token | None) -> Token | None:
+        token = self.current()
+        return token if token is not None and (dead is None or token.value != dead.value) else None
+
+    def _renewed(self, dead: Token | None, fetch: Callable[[], Token | None]) -> Token | None:
+        # Whoever held the lease before may have stored a token since we looked; fetching another would kill that one on
+        # platforms with one living session.
+        if token := self._other(dead):
+            self._release({})
+            return token
+        return self._fetch(fetch)
+
     def _lease(self) -> bool:
-        now = self._hub.now()
-        table = AccountToken
+        now, table = self._hub.now(), AccountToken
+        lease = timedelta(seconds=min(FETCH_LEASE, self._hub.settings.lease_seconds))
         with self._hub.db.write() as conn:
-            if not conn.execute(select(table.account_id).where(table.account_id == self._account_id)).first():
-                conn.execute(insert(table), {"account_id": self._account_id, "lease_until": EPOCH})
+            _insert_token(conn, [(self._account_id, 0)])
             taken = conn.execute(
                 update(table)
                 .where(col(table.account_id) == self._account_id, col(table.lease_until) < now)
-                .values(lease_until=now + FETCH_LEASE)
+                .values(lease_until=now + lease)
             )
             return taken.rowcount == 1
 
+    def _release(self, values: dict[str, Any]) -> None:
+        mine = update(AccountToken).where(col(AccountToken.account_id) == self._account_id)
+        with self._hub.db.write() as conn:
+            conn.execute(mine.values(**{"lease_until": EPOCH, **values}))
+
     def _fetch(self, fetch: Callable[[], Token | None]) -> Token | None:
-        values: dict[str, Any] = {"lease_until": EPOCH}
+        values: dict[str, Any] = {}
         try:
             token = fetch()
             if token is not None:
@@ -74,26 +96,25 @@ class StoredTokens:
                 values |= {"token": {"value": token.value, "extra": dict(token.extra)}, "expires_at": ends}
             return token
         finally:
-            with self._hub.db.write() as conn:
-                conn.execute(update(AccountToken).where(col(AccountToken.account_id) == self._account_id).values(**values))
+            self._release(values)
 
 
-_budgets: dict[tuple[str, int], Budgets] = {}
+_budgets: WeakKeyDictionary[Database, dict[int, Budgets]] = WeakKeyDictionary()
 _sessions = threading.local()
 
 
 def budgets_of(hub: Hub, account: Account, connector: type[Connector]) -> Budgets:
-    """The account's budgets, one object a process; on PostgreSQL their buckets are shared by all hosts."""
-    key = (str(hub.db.url), account.id or 0)
-    if key not in _budgets:
+    """The account's budgets, one object a process; on PostgreSQL all hosts share what they count."""
+    known, number = _budgets.setdefault(hub.db, {}), account.id or 0
+    if number not in known:
         limits = connector.manifest.budgets
         if hub.db.dialect == "postgresql" and hub.settings.engine == "distributed":
-            from hub.jobs.shared_budgets import shared_bucket
+            from hub.jobs.shared_budgets import SharedBudgets
 
-            _budgets[key] = MemoryBudgets(limits, bucket=shared_bucket(hub), key=f"budget_{account.id}")
+            known[number] = SharedBudgets(hub.db, number, limits)
         else:
-            _budgets[key] = MemoryBudgets(limits)
-    return _budgets[key]
+            known[number] = MemoryBudgets(limits)
+    return known[number]
 
 
 def _session() -> requests.Session:
@@ -131,6 +152,9 @@ def public_settings(account: Account) -> dict[str, str]:
 
 
 def lock_account(conn: Any, account_id: int) -> None:
-    """Keep other transactions of this account's identity work out on PostgreSQL (SQLite has one writer anyway)."""
+    """Whoever lands records of an account is alone with them: what is stored is compared, then written.
+
+    Until the end of the transaction, on PostgreSQL; SQLite has one writer anyway. Taken before the lock of identity.
+    """
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": 7310, "b": account_id})

@@ -17,7 +17,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import col, select, update
 
 from connectors.base import Record, Source
-from connectors.errors import AuthError, ConfigError, ConnectorError, Stop, Throttled
+from connectors.errors import AuthError, ConfigError, ConnectorError, Retryable, Stop, Throttled, Unavailable
 from hub import accounts
 from hub.core import Hub
 from hub.models import Account, Inbox
@@ -25,11 +25,15 @@ from hub.models.base import table
 from hub.security import audit
 from hub.sync.connect import connect
 from hub.sync.landing import Lander
+from hub.sync.raw import parse
 
 log = structlog.get_logger("hub.inbox")
 BATCH = 100
 BACKOFF = (5, 30, 120, 600, 1800, 3600)
-LEASE = timedelta(seconds=120)
+MOST_SILENT = 3
+"""Pushes in a row without an answer after which the platform is not asked for the others."""
+_FOR_ALL = (Throttled, AuthError, ConfigError)
+"""What is wrong with the account or its platform, and not with one push."""
 
 
 def due_accounts(hub: Hub) -> list[int]:
@@ -53,18 +57,21 @@ def _claim(hub: Hub, account_id: int) -> list[dict[str, Any]]:
     taken = (
         update(Inbox)
         .where(col(Inbox.key).in_(wanted.scalar_subquery() if hub.db.dialect == "sqlite" else wanted))
-        .values(next_at=now + LEASE, attempts=col(Inbox.attempts) + 1)
+        .values(next_at=now + timedelta(seconds=hub.settings.lease_seconds), attempts=col(Inbox.attempts) + 1)
         .returning(col(Inbox.key), col(Inbox.body), col(Inbox.attempts), col(Inbox.received_at))
     )
     with hub.db.write() as conn:
         rows = [dict(row._mapping) for row in conn.execute(taken)]
     for row in rows:
-        row["events"] = orjson.loads(hub.ring.unpack(row["body"], row["key"]))["events"]
+        row["events"] = parse(hub.ring.unpack(row["body"], row["key"]))["events"]
     return sorted(rows, key=lambda row: row["received_at"])
 
 
 def process(hub: Hub, account_id: int) -> int:
-    """Work on a batch of an account's pushes; how many were taken."""
+    """Work on a batch of an account's pushes; how many were taken.
+
+    What cannot be read or landed holds only itself back: when a batch fails, its pushes are worked on one by one.
+    """
     rows = _claim(hub, account_id)
     if not rows:
         return 0
@@ -72,25 +79,52 @@ def process(hub: Hub, account_id: int) -> int:
     if account.state != "active":
         _later(hub, rows, timedelta(minutes=5), None)
         return 0
+    try:
+        error = _work(hub, account, rows)
+        if error is not None and len(rows) > 1 and not isinstance(error, _FOR_ALL):
+            _one_by_one(hub, account, rows)
+        elif error is not None:
+            _failed(hub, account, rows, error)
+    except Stop:
+        _later(hub, rows, timedelta(0), None)
+        raise
+    return len(rows)
+
+
+def _work(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> Exception | None:
+    """Read what the pushes are about and land it; what was wrong, if something was."""
     by_stream: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         for event in row["events"]:
             by_stream[event["stream"]].append(event)
     try:
+        landers = {stream: Lander(hub, account, stream) for stream in by_stream}
         found = {stream: _read(hub, account, stream, events) for stream, events in by_stream.items()}
+        with hub.db.write() as conn:
+            for stream, (records, gone) in found.items():
+                landers[stream].land(conn, records)
+                landers[stream].gone(conn, gone)
+            _done(conn, hub, rows)
     except Stop:
-        _later(hub, rows, timedelta(0), None)
         raise
     except Exception as error:
-        _failed(hub, account, rows, error)
-        return len(rows)
-    with hub.db.write() as conn:
-        for stream, (records, gone) in found.items():
-            lander = Lander(hub, account, stream)
-            lander.land(conn, records)
-            lander.gone(conn, gone)
-        _done(conn, hub, rows)
-    return len(rows)
+        return error
+    return None
+
+
+def _one_by_one(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> None:
+    """Each push for itself, until one fails for all or the platform has kept silent a few times."""
+    silent = 0
+    for place, row in enumerate(rows):
+        error = _work(hub, account, [row])
+        if error is None:
+            silent = 0
+            continue
+        silent += isinstance(error, Unavailable)
+        if isinstance(error, _FOR_ALL) or silent >= MOST_SILENT:
+            _failed(hub, account, rows[place:], error)
+            return
+        _failed(hub, account, [row], error)
 
 
 def _read(hub: Hub, account: Account, stream: str, events: Sequence[dict[str, Any]]) -> tuple[list[Record], list[str]]:
@@ -111,19 +145,23 @@ def _done(conn: Connection, hub: Hub, rows: Sequence[dict[str, Any]]) -> None:
         conn.execute(update(Inbox).where(col(Inbox.key) == row["key"]).values(**values))
 
 
-def _later(hub: Hub, rows: Sequence[dict[str, Any]], wait: timedelta, error: dict[str, Any] | None) -> None:
-    keys = [row["key"] for row in rows]
+def _later(
+    hub: Hub, rows: Sequence[dict[str, Any]], wait: timedelta, error: dict[str, Any] | None, *, state: str = "pending"
+) -> None:
+    mine = update(Inbox).where(col(Inbox.key).in_([row["key"] for row in rows]), col(Inbox.state) == "pending")
     with hub.db.write() as conn:
-        conn.execute(update(Inbox).where(col(Inbox.key).in_(keys)).values(next_at=hub.now() + wait, error=error))
+        conn.execute(mine.values(next_at=hub.now() + wait, error=error, state=state))
 
 
 def _failed(hub: Hub, account: Account, rows: Sequence[dict[str, Any]], error: Exception) -> None:
+    """Later, or a person first. A push whose own record is at fault is given up after the last wait, for a person to see."""
     if not isinstance(error, ConnectorError):
-        log.exception("inbox failed", account=account.key)
+        log.error("inbox failed", account=account.key, exc_info=error)
         error = ConnectorError("error.internal", reason=type(error).__name__)
     tries = max(row["attempts"] for row in rows)
     seconds = error.wait if isinstance(error, Throttled) else BACKOFF[min(tries, len(BACKOFF)) - 1]
-    _later(hub, rows, timedelta(seconds=seconds), error.as_dict())
+    given_up = tries >= len(BACKOFF) and len(rows) == 1 and not isinstance(error, Retryable | AuthError | ConfigError)
+    _later(hub, rows, timedelta(seconds=seconds), error.as_dict(), state="failed" if given_up else "pending")
     if isinstance(error, AuthError | ConfigError):
         state = "needs_auth" if isinstance(error, AuthError) else "failed"
         accounts.set_state(hub, account.key, state, reason=error.key, by="hub")

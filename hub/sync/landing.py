@@ -11,15 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+import structlog
 from sqlalchemy import Connection
 
 from connectors import registry
 from connectors.base import Record, record_key
-from connectors.errors import ConnectorError, MappingError
+from connectors.errors import ConnectorError, InvalidRecord, MappingError
 from connectors.manifest import Stream
 from hub.core import Hub
 from hub.events.mint import EventRow, insert_events
@@ -28,14 +31,16 @@ from hub.identity.resolve import Incoming, Resolver
 from hub.identity.sources import Ranks
 from hub.models import Account
 from hub.store.bulk import Row, Upsert, delete_in, select_in
+from hub.store.database import refused
 from hub.store.types import to_us
-from hub.sync.connect import public_settings
+from hub.sync.connect import lock_account, public_settings
 from hub.sync.project import Landing, Projector
-from hub.sync.raw import dump
+from hub.sync.raw import storable
 from hub.sync.withdraw import withdraw
 from mappings.compile import CompiledMapping, load_mapping
 from mappings.mapped import Mapped
 
+log = structlog.get_logger("hub.sync")
 _upsert_record = Upsert(
     "source_record",
     ("ref", "account_id", "stream", "source_id", "body", "hash", "version", "is_open", "deleted", "run_id", "changed_at"),
@@ -100,7 +105,40 @@ class Lander:
     # -- one batch
 
     def land(self, conn: Connection, records: Iterable[Record], run_id: int | None = None) -> Counts:
-        """Land a batch. Raises nothing for a bad record; the counts say what happened."""
+        """Land a batch. Raises nothing for a bad record; the counts say what happened.
+
+        A batch that fails in a way nobody foresaw is landed in halves until the record that it was is alone, in quarantine.
+        """
+        lock_account(conn, self._account_id)
+        return self._land_parts(conn, list(records), run_id)
+
+    def _land_parts(self, conn: Connection, records: Sequence[Record], run_id: int | None) -> Counts:
+        try:
+            with conn.begin_nested():
+                return self._land(conn, records, run_id)
+        except Exception as error:
+            if refused(error) or not records:
+                raise
+            if len(records) == 1:
+                return self._put_aside(conn, records[0], error, run_id)
+        half, counts = len(records) // 2, Counts()
+        for part in (records[:half], records[half:]):
+            counts.add(self._land_parts(conn, part, run_id))
+        return counts
+
+    def _put_aside(self, conn: Connection, raw: Record, error: Exception, run_id: int | None) -> Counts:
+        place = extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__} {Path(place.filename).name}:{place.lineno}"
+        log.error("record not landed", account=self.account.key, stream=self.stream, reason=reason)
+        record, body = storable(raw)
+        source_id, counts = self.source_id(record) or _nameless(body), Counts(fetched=1)
+        ref = f"{self._account_id}|{self.stream}|{source_id}"
+        bad = [(ref, source_id, body, InvalidRecord("error.internal", reason=reason))]
+        self._count_bad(bad, counts)
+        self._quarantine(conn, bad, self.hub.now_us(), run_id)
+        return counts
+
+    def _land(self, conn: Connection, records: Iterable[Record], run_id: int | None) -> Counts:
         counts, now = Counts(), self.hub.now_us()
         keyed = self._keyed(records, counts, run_id, now, conn)
         fresh = self._fresh(conn, keyed, counts)
@@ -119,14 +157,14 @@ class Lander:
     ) -> dict[str, tuple[str, Record, int, bytes]]:
         keyed: dict[str, tuple[str, Record, int, bytes]] = {}
         lost = []
-        for record in records:
+        for raw in records:
             counts.fetched += 1
-            body = dump(record)
+            record, body = storable(raw)
             try:
                 source_id, version = record_key(record, self.spec.key), self._version(record)
             except (KeyError, ValueError) as error:
                 problem = MappingError("mapping.required", field="key", path=str(error).strip("'"))
-                source_id = "?" + blake2b(body, digest_size=8).hexdigest()
+                source_id = _nameless(body)
                 lost.append((f"{self._account_id}|{self.stream}|{source_id}", source_id, body, problem))
                 continue
             ref = f"{self._account_id}|{self.stream}|{source_id}"
@@ -236,8 +274,14 @@ class Lander:
 
     def gone(self, conn: Connection, source_ids: Iterable[str]) -> int:
         """Mark records as deleted at the source, and what was derived from them; how many were not marked before."""
+        lock_account(conn, self._account_id)
         refs = [f"{self._account_id}|{self.stream}|{source_id}" for source_id in source_ids]
         alive = [row[0] for row in select_in(conn, "source_record", ("ref", "deleted"), "ref", refs) if not row[1]]
         if alive:
             insert_events(conn, withdraw(conn, self._resolver, self._projector, alive, self.hub.now_us()))
         return len(alive)
+
+
+def _nameless(body: bytes) -> str:
+    """What a record without a key is called in quarantine."""
+    return "?" + blake2b(body, digest_size=8).hexdigest()

@@ -22,6 +22,7 @@ from hub import accounts
 from hub.core import Hub
 from hub.models import SourceRecord, WalkSeen
 from hub.store.bulk import Upsert
+from hub.store.database import refused
 from hub.sync import runs
 from hub.sync.claims import Claim, LeaseLost, advance, claim, release
 from hub.sync.connect import connect
@@ -159,11 +160,24 @@ class _Pull:
         return False
 
     def _gathered(self) -> Iterator[Step]:
-        """Steps with the small pages of a long read put together: one commit and one fsync for all of them."""
+        """Steps with the small pages of a long read put together: one commit and one fsync for all of them.
+
+        What was gathered when a read fails is committed before the error goes on: a limit that comes as early in each
+        slice would otherwise let nothing through for ever.
+        """
         records: list[Record] = []
         began = time.monotonic()
         waiting: Step | None = None
-        for step in self.steps():
+        failed: Exception | None = None
+        steps = self.steps()
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration:
+                break
+            except Exception as error:
+                failed = error
+                break
             records += step.records
             waiting = Step(records, step.gone, step.cursor)
             full = len(records) >= GATHER or time.monotonic() - began >= GATHER_SECONDS
@@ -172,6 +186,8 @@ class _Pull:
                 records, began, waiting = [], time.monotonic(), None
         if waiting is not None:
             yield waiting
+        if failed is not None:
+            raise failed
 
     def _turns(self, step: Step) -> bool:
         """Whether the step ends a walk or belongs to a sweep: those look at what has been committed."""
@@ -222,7 +238,7 @@ def pull(
     except LeaseLost:
         log.info("lease lost", account=account_id, stream=stream)
         return Outcome(work.total if work else Counts(), more=False)
-    except Stop:
+    except (Stop, KeyboardInterrupt):
         release(hub, held, hub.now())
         raise
     except Exception as error:
@@ -244,12 +260,13 @@ def _ended(hub: Hub, held: Claim, work: _Pull, more: bool) -> None:
 
 def _failed(hub: Hub, held: Claim, work: _Pull | None, error: Exception) -> Outcome:
     """What an error means for the stream and its account: later, or a person first. Nothing read so far is lost."""
+    uncounted = isinstance(error, Throttled) or refused(error)
     if not isinstance(error, ConnectorError):
         log.exception("pull failed", account=held.account_id, stream=held.stream)
         error = ConnectorError("error.internal", reason=type(error).__name__)
     counts = work.total if work else Counts()
-    failures = held.failures + (not isinstance(error, Throttled))
-    wait = error.wait if isinstance(error, Throttled) else BACKOFF[min(failures, len(BACKOFF)) - 1]
+    failures = held.failures + (not uncounted)
+    wait = error.wait if isinstance(error, Throttled) else BACKOFF[min(max(failures, 1), len(BACKOFF)) - 1]
     release(hub, held, hub.now() + timedelta(seconds=wait), failures=failures, error=error.as_dict(), run_id=None)
     if work and work.run_id is not None:
         runs.finish(hub, work.run_id, "stopped" if isinstance(error, Retryable) else "failed", error.as_dict())
