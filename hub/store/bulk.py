@@ -1,7 +1,8 @@
 """Bulk upsert for both dialects, behind one function.
 
-Rows are tuples of driver primitives in the order of the columns. SQLite gets ``executemany``; PostgreSQL gets COPY into a
-temporary table and one merge for large batches, ``executemany`` for small ones. Unchanged rows write nothing.
+Rows are tuples of driver primitives (JSON and dates as texts) in the order of the columns. SQLite gets ``executemany``;
+PostgreSQL gets COPY into a temporary table and one merge for large batches, ``executemany`` for small ones. Unchanged rows
+write nothing.
 """
 
 from __future__ import annotations
@@ -48,12 +49,11 @@ class Upsert:
             update, changed, not_older
         )
         self._names = names
-        self._types = [model.c[name].type.compile(dialect=_POSTGRES).lower() for name in columns]
-        # JSON comes as text that is ready; as JSON the driver would write it a second time.
-        texts = [f'"{name}"' + ("::text" if kind == "json" else "") for name, kind in zip(columns, self._types, strict=True)]
-        self._load = ", ".join(texts)
-        self._back = ", ".join(text.replace("::text", "::json") for text in texts)
-        self._types = ["text" if kind == "json" else kind for kind in self._types]
+        types = [model.c[name].type.compile(dialect=_POSTGRES).lower() for name in columns]
+        # Documents and dates come as texts, ready for both databases.
+        self._types = ["text" if kind in ("json", "date") else kind for kind in types]
+        self._load = ", ".join(f'"{name}"::{kind}' for name, kind in zip(columns, self._types, strict=True))
+        self._back = ", ".join(f'"{name}"::{kind}' for name, kind in zip(columns, types, strict=True))
         # Connections are pooled and temporary tables stay with them: another set of columns is another table.
         self._shape = blake2b(names.encode(), digest_size=4).hexdigest()
         self._sqlite = f"{self._insert} VALUES ({', '.join('?' * len(columns))}){self._conflict}"
