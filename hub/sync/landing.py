@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
 from sqlalchemy import Connection
+from sqlmodel import col, select
 
+from config.logging import clean
 from connectors import registry
 from connectors.base import Record, record_key
 from connectors.errors import ConnectorError, InvalidRecord, MappingError
@@ -29,7 +31,7 @@ from hub.events.mint import EventRow, insert_events
 from hub.events.rules import wanted_kinds
 from hub.identity.resolve import Incoming, Resolver
 from hub.identity.sources import Ranks
-from hub.models import Account
+from hub.models import Account, Quarantined
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
 from hub.store.types import to_us
@@ -77,6 +79,15 @@ class Counts:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.unknown.update(other.unknown)
         self.problems.update(other.problems)
+
+
+class Bad(NamedTuple):
+    """A record that cannot be used."""
+
+    ref: str
+    source_id: str
+    body: bytes
+    error: ConnectorError
 
 
 class Lander:
@@ -133,47 +144,44 @@ class Lander:
         record, body = storable(raw)
         source_id, counts = self.source_id(record) or _nameless(body), Counts(fetched=1)
         ref = f"{self._account_id}|{self.stream}|{source_id}"
-        bad = [(ref, source_id, body, InvalidRecord("error.internal", reason=reason))]
-        self._count_bad(bad, counts)
-        self._quarantine(conn, bad, self.hub.now_us(), run_id)
+        bad = Bad(ref, source_id, body, InvalidRecord("error.internal", reason=reason))
+        self._quarantine(conn, [bad], counts, self.hub.now_us(), run_id)
         return counts
 
     def _land(self, conn: Connection, records: Iterable[Record], run_id: int | None) -> Counts:
         counts, now = Counts(), self.hub.now_us()
-        keyed = self._keyed(records, counts, run_id, now, conn)
+        keyed, bad = self._keyed(records, counts)
         fresh = self._fresh(conn, keyed, counts)
-        landings, rows, bad, open_again = self._map(fresh, counts, run_id, now)
+        landings, rows, unmapped = self._map(fresh, counts, run_id, now)
+        bad += unmapped
         _upsert_record(conn, rows)
-        self._quarantine(conn, bad, now, run_id)
-        if open_again:
-            delete_in(conn, "quarantined", "ref", self._held(conn, open_again))
+        landed = [landing.source_ref for landing in landings]
+        self._come_good(conn, landed if self.spec.version else keyed.keys() - {item.ref for item in bad})
+        self._quarantine(conn, bad, counts, now, run_id)
         counts.changed += len(landings)
         events = self._derive(conn, landings, now, counts)
         counts.events += insert_events(conn, events)
         return counts
 
-    def _keyed(
-        self, records: Iterable[Record], counts: Counts, run_id: int | None, now: int, conn: Connection
-    ) -> dict[str, tuple[str, Record, int, bytes]]:
+    def _keyed(self, records: Iterable[Record], counts: Counts) -> tuple[dict[str, tuple[str, Record, int, bytes]], list[Bad]]:
         keyed: dict[str, tuple[str, Record, int, bytes]] = {}
-        lost = []
+        bad = []
         for raw in records:
             counts.fetched += 1
             record, body = storable(raw)
+            source_id = _nameless(body)
             try:
-                source_id, version = record_key(record, self.spec.key), self._version(record)
-            except (KeyError, ValueError) as error:
-                problem = MappingError("mapping.required", field="key", path=str(error).strip("'"))
-                source_id = _nameless(body)
-                lost.append((f"{self._account_id}|{self.stream}|{source_id}", source_id, body, problem))
+                source_id = record_key(record, self.spec.key)
+                version = self._version(record)
+            except (KeyError, MappingError) as error:
+                if isinstance(error, KeyError):
+                    error = MappingError("mapping.required", field="key", path=str(error.args[0]))
+                bad.append(Bad(f"{self._account_id}|{self.stream}|{source_id}", source_id, body, error))
                 continue
             ref = f"{self._account_id}|{self.stream}|{source_id}"
             if ref not in keyed or keyed[ref][2] <= version:
                 keyed[ref] = (source_id, record, version, body)
-        if lost:
-            self._count_bad(lost, counts)
-            self._quarantine(conn, lost, now, run_id)
-        return keyed
+        return keyed, bad
 
     def _version(self, record: Record) -> int:
         if self.spec.version is None:
@@ -183,10 +191,16 @@ class Lander:
             value = value.get(step) if isinstance(value, Mapping) else None
         if value in (None, ""):
             return 0
-        if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-            return int(value)
-        moment = datetime.fromisoformat(str(value))
-        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=self._zone).astimezone(UTC))
+        try:
+            if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+                number = int(value)
+                number.to_bytes(8, "big", signed=True)
+                return number
+            moment = datetime.fromisoformat(str(value))
+            return to_us(moment if moment.tzinfo else moment.replace(tzinfo=self._zone).astimezone(UTC))
+        except (ValueError, OverflowError):
+            reason = "is not a time or a number of 64 bits"
+            raise MappingError("mapping.value", field="version", path=self.spec.version, reason=reason) from None
 
     def _fresh(
         self, conn: Connection, keyed: dict[str, tuple[str, Record, int, bytes]], counts: Counts
@@ -206,13 +220,13 @@ class Lander:
 
     def _map(
         self, fresh: Sequence[tuple[str, str, Record, int, bytes, bytes, bool]], counts: Counts, run_id: int | None, now: int
-    ) -> tuple[list[Landing], list[Row], list[tuple[str, str, bytes, ConnectorError]], list[str]]:
-        landings, rows, bad, good = [], [], [], []
+    ) -> tuple[list[Landing], list[Row], list[Bad]]:
+        landings, rows, bad = [], [], []
         for ref, source_id, record, version, body, digest, known in fresh:
             try:
                 mapped = self.mapping.apply(record)
             except ConnectorError as error:
-                bad.append((ref, source_id, body, error))
+                bad.append(Bad(ref, source_id, body, error))
                 continue
             self._note(mapped, counts)
             sealed = self.hub.ring.pack(body, ref)
@@ -220,21 +234,15 @@ class Lander:
                 (ref, self._account_id, self.stream, source_id, sealed, digest, version, mapped.is_open, False, run_id, now)
             )
             landings.append(Landing(ref, self._account_id, digest, version, known, mapped.records))
-            good.append(ref)
-        self._count_bad(bad, counts)
-        return landings, rows, bad, good
-
-    @staticmethod
-    def _count_bad(bad: Sequence[tuple[str, str, bytes, ConnectorError]], counts: Counts) -> None:
-        counts.quarantined += len(bad)
-        counts.problems.update({source_id: error for _, source_id, _, error in bad})
+        return landings, rows, bad
 
     @staticmethod
     def _note(mapped: Mapped, counts: Counts) -> None:
         if mapped.unknown_fields:
             counts.unknown.update(mapped.unknown_fields)
         if mapped.unknown_values:
-            counts.unknown.update(mapped.unknown_values)
+            # In a column that has slipped stands anything.
+            counts.unknown.update(map(clean, mapped.unknown_values))
 
     def _derive(self, conn: Connection, landings: list[Landing], now: int, counts: Counts) -> list[EventRow]:
         incoming, tags = [], {}
@@ -252,25 +260,28 @@ class Lander:
 
     # -- quarantine and deletion
 
-    def _held(self, conn: Connection, refs: list[str]) -> list[str]:
-        return [row[0] for row in select_in(conn, "quarantined", ("ref",), "ref", refs)]
+    def _come_good(self, conn: Connection, refs: Iterable[str]) -> None:
+        """What is good now leaves the quarantine; without versions also what is again as it was before it turned bad."""
+        some = select(col(Quarantined.ref)).where(Quarantined.account_id == self._account_id, Quarantined.stream == self.stream)
+        if conn.execute(some.limit(1)).first() is not None:
+            delete_in(conn, "quarantined", "ref", [row[0] for row in select_in(conn, "quarantined", ("ref",), "ref", refs)])
 
-    def _quarantine(
-        self, conn: Connection, bad: Sequence[tuple[str, str, bytes, ConnectorError]], now: int, run_id: int | None
-    ) -> None:
-        if not bad:
-            return
-        attempts: dict[str, int] = dict(select_in(conn, "quarantined", ("ref", "attempts"), "ref", [item[0] for item in bad]))
-        _upsert_quarantine(
-            conn,
-            [
-                (
-                    ref, self._account_id, self.stream, source_id, self.hub.ring.pack(body, ref),
-                    orjson.dumps(error.as_dict()).decode(), "open", attempts.get(ref, 0) + 1, run_id, now, now,
-                )
-                for ref, source_id, body, error in bad
-            ],
-        )  # fmt: skip
+    def _quarantine(self, conn: Connection, bad: Sequence[Bad], counts: Counts, now: int, run_id: int | None) -> None:
+        """Put bad records aside. One that a person has dismissed stays dismissed until it changes."""
+        columns = ("ref", "attempts", "state", "body")
+        stored = {row[0]: row for row in select_in(conn, "quarantined", columns, "ref", [item.ref for item in bad])}
+        rows = []
+        for item in bad:
+            _, attempts, state, body = stored.get(item.ref, (None, 0, "open", b""))
+            if state == "dismissed" and self.hub.ring.unpack(body, item.ref) == item.body:
+                counts.unchanged += 1
+                continue
+            counts.quarantined += 1
+            counts.problems[item.source_id] = item.error
+            sealed, error = self.hub.ring.pack(item.body, item.ref), orjson.dumps(item.error.as_dict()).decode()
+            head = (item.ref, self._account_id, self.stream, item.source_id)
+            rows.append((*head, sealed, error, "open", attempts + 1, run_id, now, now))
+        _upsert_quarantine(conn, rows)
 
     def gone(self, conn: Connection, source_ids: Iterable[str]) -> int:
         """Mark records as deleted at the source, and what was derived from them; how many were not marked before."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection
 from sqlalchemy import select as sa_select
 from sqlmodel import col, func, select, update
 
@@ -15,7 +16,8 @@ from hub.core import Hub
 from hub.models import Account, Quarantined
 from hub.models.base import table
 from hub.security import audit
-from hub.sync.landing import Counts, Lander
+from hub.store.bulk import delete_in, select_in
+from hub.sync.landing import Lander
 from hub.sync.raw import parse
 
 
@@ -58,7 +60,7 @@ def show(hub: Hub, ref: str) -> dict[str, Any] | None:
 
 def replay(hub: Hub, refs: Sequence[str] | None = None, *, by: str, account: str | None = None) -> dict[str, int]:
     """Land records again (refs, or all open ones of an account, or all). What fails again stays, with the new reason."""
-    statement = select(Quarantined.ref, Quarantined.account_id, Quarantined.stream, Quarantined.body)
+    statement = select(Quarantined.ref, Quarantined.account_id, Quarantined.stream)
     statement = (
         statement.where(col(Quarantined.state) == "open") if refs is None else statement.where(col(Quarantined.ref).in_(refs))
     )
@@ -66,18 +68,30 @@ def replay(hub: Hub, refs: Sequence[str] | None = None, *, by: str, account: str
         statement = statement.where(col(Quarantined.account_id) == accounts.get(hub, account).id)
     with hub.db.read() as conn:
         rows = conn.execute(statement).all()
-    groups: dict[tuple[int, str], list[Any]] = defaultdict(list)
-    for ref, account_id, stream, body in rows:
-        groups[account_id, stream].append(parse(hub.ring.unpack(body, ref)))
-    total = Counts()
-    for (account_id, stream), records in groups.items():
+    groups: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for ref, account_id, stream in rows:
+        groups[account_id, stream].append(ref)
+    failed = 0
+    for (account_id, stream), found in groups.items():
         lander = Lander(hub, accounts.by_id(hub, account_id), stream)
-        for start in range(0, len(records), 200):
+        for start in range(0, len(found), 200):
             with hub.db.write() as conn:
-                total.add(lander.land(conn, records[start : start + 200]))
+                failed += _replay(conn, hub, lander, found[start : start + 200])
     with hub.db.write() as conn:
-        audit.record(conn, by, "quarantine.replay", "quarantine", tried=len(rows), failed=total.quarantined)
-    return {"tried": len(rows), "landed": len(rows) - total.quarantined, "failed": total.quarantined}
+        audit.record(conn, by, "quarantine.replay", "quarantine", tried=len(rows), failed=failed)
+    return {"tried": len(rows), "landed": len(rows) - failed, "failed": failed}
+
+
+def _replay(conn: Connection, hub: Hub, lander: Lander, refs: Sequence[str]) -> int:
+    """Land these again; how many failed. What was good, or older than what is there, is no longer in quarantine."""
+    columns = ("ref", "source_id", "body")
+    held = {row[0]: row[1:] for row in select_in(conn, "quarantined", columns, "ref", refs)}
+    # One that was dismissed is tried like any other, for a person asks for it.
+    conn.execute(update(Quarantined).where(col(Quarantined.ref).in_(list(held))).values(state="open"))
+    records = [parse(hub.ring.unpack(body, ref)) for ref, (_, body) in held.items()]
+    counts = lander.land(conn, records)
+    delete_in(conn, "quarantined", "ref", [ref for ref, (source_id, _) in held.items() if source_id not in counts.problems])
+    return counts.quarantined
 
 
 def dismiss(hub: Hub, ref: str, *, by: str, reason: str) -> None:
