@@ -29,14 +29,13 @@ def blueprint(hub: Hub) -> Blueprint:
     """The routes ``/webhooks/<account key>``. The inbox lives as long as the process."""
     routes = Blueprint("webhooks", __name__, url_prefix="/webhooks")
     inbox = Inbox(hub)
-    sources: dict[int, EventSource] = {}
 
     @routes.route("/<account_key>", methods=["GET", "POST"])
     def receive(account_key: str) -> Response:
         """Take one push."""
         if (request.content_length or 0) > MAX_BODY:
             return Response(status=413)
-        source, account = _source(hub, sources, account_key)
+        source, account = _source(hub, account_key)
         if source is None or account is None:
             return Response(status=404)
         raw = RawRequest(request.method, request.args.to_dict(), dict(request.headers), request.get_data(cache=False))
@@ -45,7 +44,7 @@ def blueprint(hub: Hub) -> Blueprint:
     return routes
 
 
-def _source(hub: Hub, cache: dict[int, EventSource], key: str) -> tuple[EventSource | None, Account | None]:
+def _source(hub: Hub, key: str) -> tuple[EventSource | None, Account | None]:
     try:
         account = accounts.get(hub, key)
     except accounts.AccountFault:
