@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -88,6 +88,18 @@ class Redacted(logging.Formatter):
         return json.dumps(redact(None, "", entry), ensure_ascii=False)
 
 
+class Stderr:
+    """Whatever stderr is at the moment: loggers live longer than one that was redirected."""
+
+    def write(self, text: str) -> int:
+        """Write to it."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush it."""
+        sys.stderr.flush()
+
+
 def configure(level: str) -> None:
     """Set up structlog, and what Python's logging writes where nobody has set it up: one JSON line each on stderr."""
     structlog.configure(
@@ -100,7 +112,7 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Stderr())),
         cache_logger_on_first_use=True,
     )
     if logging.lastResort is not None:

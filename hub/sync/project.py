@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
 
+from config.logging import clean
 from hub.events.mint import EventRow, mint
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, select_in
@@ -72,11 +73,13 @@ def _insert_lines(kind: str) -> Upsert:
 
 
 class _Plan(NamedTuple):
-    """How a row is made of fields: each field with what stands for it where it is absent; the places of refs and times."""
+    """How a row is made of fields: each field with what stands for it where it is absent; the places of refs, times and
+    the platform's own words."""
 
     fields: list[tuple[str, Any]]
     refs: list[int]
     moments: list[int]
+    words: list[int]
 
 
 @cache
@@ -87,6 +90,7 @@ def _plan(kind: str) -> _Plan:
         [(name, absent.get(name)) for name, _ in names],
         [i for i, (name, _) in enumerate(names) if name in _REFS[kind]],
         [i for i, (_, form) in enumerate(names) if form in ("time", "date")],
+        [i for i, (name, _) in enumerate(names) if name == "state_raw"],
     )
 
 
@@ -99,7 +103,16 @@ def _row(kind: str, ref: str, landing: Landing, fields: dict[str, Any]) -> Row:
     for place in plan.moments:
         if values[place] is not None:
             values[place] = _moment(values[place])
+    for place in plan.words:
+        if values[place] is not None:
+            values[place] = _word(values[place])
     return (ref, landing.account_id, landing.source_ref, *values, False)
+
+
+@lru_cache(maxsize=4096)
+def _word(value: str) -> str:
+    """A platform's own word for a state; a number of somebody that has slipped into its place is blanked."""
+    return clean(value)[:60]
 
 
 def _moment(value: Any) -> Any:

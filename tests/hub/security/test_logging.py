@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -130,24 +130,22 @@ def test_values_are_cleaned_to_their_depth() -> None:
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What a configured process writes to stderr."""
-    found = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", found)
+def configured() -> Iterator[None]:
+    """A process whose logs are set up."""
     before = structlog.get_config()
     configure("info")
-    yield found
+    yield
     structlog.configure(**before)
 
 
-def test_a_line_is_json_and_clean_even_with_an_exception(lines: io.StringIO) -> None:
+def test_a_line_is_json_and_clean_even_with_an_exception(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
     log = structlog.get_logger("hub.test")
     try:
         raise ValueError("bad row of 13812345678, access_token=Zq8xK2mPw7")
     except ValueError:
         log.exception("failed", account="shop", phone="13900001111", text="a@b.cn")
     log.debug("not shown")
-    (line,) = lines.getvalue().splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     entry = json.loads(line)
     assert (
         entry["event"] == "failed"
@@ -158,7 +156,7 @@ def test_a_line_is_json_and_clean_even_with_an_exception(lines: io.StringIO) -> 
     assert not [word for word in ("13812345678", SECRET, "13900001111", "a@b.cn") if word in line]
 
 
-def test_what_libraries_log_is_clean_too(lines: io.StringIO) -> None:
+def test_what_libraries_log_is_clean_too(configured: None) -> None:
     formatter = Redacted()
     try:
         raise ValueError("13812345678")

@@ -243,7 +243,9 @@ def test_tags_follow_the_record_with_one_event_for_each_change(site: Site) -> No
     def tagged(hour: int, *tags: str) -> None:
         site.forward(60)
         site.land(
-            site.person("a", "张伟", at=AT.format(hour), tags=[{"id": tag, "name": tag.upper()} for tag in tags], owner="s1")
+            site.person(
+                "a", "张伟", at=AT.format(hour), tags=[{"id": tag, "name": tag.upper()} for tag in tags], tagged_by="s1"
+            )
         )
 
     tagged(9, "vip", "new")
