@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
@@ -39,6 +37,7 @@ from hub.sync.connect import lock_account, public_settings
 from hub.sync.project import Landing, Projector
 from hub.sync.raw import storable
 from hub.sync.withdraw import withdraw
+from mappings import transforms
 from mappings.compile import CompiledMapping, load_mapping
 from mappings.mapped import Mapped
 
@@ -104,7 +103,7 @@ class Lander:
         wanted = wanted_kinds(hub.settings)
         self._resolver = Resolver(hub.ring, Ranks(hub), wanted)
         self._projector = Projector(hub.ring, wanted)
-        self._zone = ZoneInfo(self.spec.cursor.zone or "UTC")
+        self._time = transforms.time(self.spec.cursor.zone or "UTC")
 
     def source_id(self, record: Record) -> str:
         """The record's key, or '' when it has none (such a record is in quarantine)."""
@@ -169,13 +168,14 @@ class Lander:
         for raw in records:
             counts.fetched += 1
             record, body = storable(raw)
-            source_id = _nameless(body)
+            source_id = ""
             try:
                 source_id = record_key(record, self.spec.key)
                 version = self._version(record)
             except (KeyError, MappingError) as error:
                 if isinstance(error, KeyError):
                     error = MappingError("mapping.required", field="key", path=str(error.args[0]))
+                source_id = source_id or _nameless(body)
                 bad.append(Bad(f"{self._account_id}|{self.stream}|{source_id}", source_id, body, error))
                 continue
             ref = f"{self._account_id}|{self.stream}|{source_id}"
@@ -196,8 +196,7 @@ class Lander:
                 number = int(value)
                 number.to_bytes(8, "big", signed=True)
                 return number
-            moment = datetime.fromisoformat(str(value))
-            return to_us(moment if moment.tzinfo else moment.replace(tzinfo=self._zone).astimezone(UTC))
+            return to_us(self._time(value))
         except (ValueError, OverflowError):
             reason = "is not a time or a number of 64 bits"
             raise MappingError("mapping.value", field="version", path=self.spec.version, reason=reason) from None
