@@ -1,9 +1,9 @@
 """From fetched pages to committed canonical rows, beside dlt's merge on the same rows, database and run.
 
-``python -m tests.bench.orders [--count 100000] [--postgres URL] [--million]`` prints orders per second, the ratio and
-the peak memory of each. Ours keeps the raw record (compressed, encrypted), maps it, resolves the buyer by keys, writes
-canonical orders, lines and customers with blind indexes, and the events; dlt loads orders and lines.
-The time in which the pages are made is measured apart and taken off both.
+``python -m tests.bench.orders [--count 100000] [--rounds 3] [--postgres URL] [--profile] [--million]`` prints orders per
+second, the ratio (median of the rounds; the sides take turns) and the peak memory of each. Ours keeps the raw record
+(compressed, encrypted), maps it, resolves the buyer by keys, writes canonical orders, lines and customers with blind
+indexes, and the events; dlt loads orders and lines. What making the pages takes is measured apart and taken off both.
 """
 
 from __future__ import annotations
@@ -18,142 +18,172 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench.rows import pages
 
-
-class Pages:
-    """The pages, counting the time that making them takes."""
-
-    def __init__(self, count: int) -> None:
-        self.count, self.making = count, 0.0
-
-    def __iter__(self) -> Iterator[list[dict[str, Any]]]:
-        source = pages(self.count)
-        while True:
-            began = time.perf_counter()
-            page = next(source, None)
-            self.making += time.perf_counter() - began
-            if page is None:
-                return
-            yield page
+Found = dict[str, Any]
 
 
-def ours(count: int, url: str, folder: Path) -> dict[str, Any]:
+def making(count: int) -> float:
+    """Seconds that making the pages takes."""
+    began = time.perf_counter()
+    for _ in pages(min(count, 50_000)):
+        pass
+    return (time.perf_counter() - began) * max(1, count / 50_000)
+
+
+def ours(count: int, url: str, folder: Path, profile: bool) -> Found:
     """Our landing, one transaction a page; a second pass over the first tenth must change nothing."""
     from config.settings import Settings
     from hub import accounts
     from hub.core import Hub
     from hub.store.migrate import upgrade
     from hub.sync.landing import Counts, Lander
+    from tests.bench.steps import Steps
 
+    steps = Steps() if profile else None
+    if steps:
+        steps.watch()
     hub = Hub.open(Settings(data_dir=folder, database_url=url))
     upgrade(hub.db)
     config = {"app_key": "12345678", "app_secret": "not-a-secret", "shop": "示例旗舰店", "session": "not-a-session"}
     config["app_kind"] = "back_office"
     accounts.add(hub, "taobao", "shop", "shop", config, by="bench")
-    lander, total, source = Lander(hub, accounts.get(hub, "shop"), "order"), Counts(), Pages(count)
+    lander, total, apart = Lander(hub, accounts.get(hub, "shop"), "order"), Counts(), making(count)
     began = time.perf_counter()
-    for page in source:
-        with hub.db.write() as conn:
+    for page in pages(count):
+        with steps.step("begin and commit") if steps else nullcontext(), hub.db.write() as conn:
             total.add(lander.land(conn, page))
-    seconds = time.perf_counter() - began - source.making
+    seconds = time.perf_counter() - began - apart
+    table = steps.table(count) if steps else []
     again = Counts()
     for page in pages(count // 10):
         with hub.db.write() as conn:
             again.add(lander.land(conn, page))
     assert total.changed == count and total.quarantined == 0, total
     assert again.changed == 0 and again.events == 0, again
-    return {"seconds": seconds, "customers": total.created, "events": total.events}
+    return {"seconds": seconds, "customers": total.created, "events": total.events, "steps": table}
 
 
-def dlt_merge(count: int, url: str, folder: Path) -> dict[str, Any]:
+def dlt_merge(count: int, url: str, folder: Path, profile: bool) -> Found:
     """dlt with merge disposition and primary keys, lines as a child table, one pipeline run."""
     os.environ["DLT_DATA_DIR"] = str(folder / "dlt")
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt
 
-    source = Pages(count)
-
     @dlt.resource(name="orders", primary_key="tid", write_disposition="merge")
     def orders() -> Iterator[Any]:
-        yield from source
+        yield from pages(count)
 
     if url:
         destination = dlt.destinations.postgres(url.replace("postgresql+psycopg", "postgresql"))
     else:
         destination = dlt.destinations.sqlalchemy(f"sqlite:///{folder / 'dlt.db'}")
     pipeline = dlt.pipeline("bench", destination=destination, dataset_name="bench", pipelines_dir=str(folder / "pipelines"))
+    apart = making(count)
     began = time.perf_counter()
     pipeline.run(orders())
-    return {"seconds": time.perf_counter() - began - source.making}
+    return {"seconds": time.perf_counter() - began - apart}
 
 
-SIDES: dict[str, Callable[[int, str, Path], dict[str, Any]]] = {"lianshu": ours, "dlt": dlt_merge}
+SIDES: dict[str, Callable[[int, str, Path, bool], Found]] = {"lianshu": ours, "dlt": dlt_merge}
 
 
-def child(side: str, count: int, url: str) -> None:
+def child(side: str, count: int, url: str, profile: bool) -> None:
     """One side in a process of its own; prints its figures as JSON."""
     folder = Path(tempfile.mkdtemp(prefix="lianshu-bench-"))
     try:
-        found = SIDES[side](count, url, folder)
+        found = SIDES[side](count, url, folder, profile)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 
-def measure(side: str, count: int, url: str) -> dict[str, Any]:
+def wipe(url: str) -> None:
+    """Empty the database; only one that says by its name that it may be emptied."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+
+    name = make_url(url).database or ""
+    if "bench" not in name and "test" not in name:
+        raise SystemExit(f"the benchmark empties its database: {name!r} must have 'bench' or 'test' in its name")
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        for schema in ("public", "bench", "bench_staging"):
+            conn.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+        conn.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def measure(side: str, count: int, url: str, *, profile: bool = False) -> Found:
     """Run a side on an empty database."""
     if url:
-        from sqlalchemy import create_engine, text
-
-        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:", 1), isolation_level="AUTOCOMMIT")
-        with engine.connect() as conn:
-            for schema in ("public", "bench", "bench_staging"):
-                conn.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
-            conn.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
+        wipe(url)
     command = [sys.executable, "-m", "tests.bench.orders", "--side", side, "--count", str(count), "--url", url]
+    command += ["--profile"] if profile else []
     answer = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
     if answer.returncode:
         raise SystemExit(f"{side}: {answer.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(answer.stdout.strip().rsplit("\n", 1)[-1])
+    found: Found = json.loads(answer.stdout.strip().rsplit("\n", 1)[-1])
     return found | {"rate": count / found["seconds"]}
 
 
-def compare(name: str, count: int, url: str) -> None:
-    """Both sides in turn, and the ratio."""
-    mine, theirs = measure("lianshu", count, url), measure("dlt", count, url)
-    for side, found in (("lianshu", mine), ("dlt merge", theirs)):
-        print(f"{name:<11} {side:<10} {count:>9,} orders  {found['rate']:>8,.0f} /s  peak {found['peak_mb']:>5,.0f} MB")
+def compare(name: str, count: int, rounds: int, url: str) -> None:
+    """Both sides in turn, so many rounds; the median of each, and of the ratios."""
+    found: dict[str, list[Found]] = {side: [] for side in SIDES}
+    for number in range(rounds):
+        for side in list(SIDES)[:: 1 if number % 2 == 0 else -1]:
+            found[side].append(measure(side, count, url))
+    for side, runs in found.items():
+        rate, peak = median(run["rate"] for run in runs), max(run["peak_mb"] for run in runs)
+        print(f"{name:<11} {side:<8} {count:>9,} orders  {rate:>8,.0f} /s  peak {peak:>5,.0f} MB", flush=True)
+    ratios = sorted(mine["rate"] / theirs["rate"] for mine, theirs in zip(*found.values(), strict=True))
+    last = found["lianshu"][-1]
+    spread = f"{ratios[0]:.2f}-{ratios[-1]:.2f} in {rounds} rounds"
     print(
-        f"{name:<11} ratio      {mine['rate'] / theirs['rate']:.2f} × dlt  ({mine['customers']:,} customers, {mine['events']:,} events)"
+        f"{name:<11} ratio    {median(ratios):.2f} × dlt ({spread}; {last['customers']:,} customers, {last['events']:,} events)"
     )
+
+
+def show_steps(name: str, count: int, url: str) -> None:
+    """What an order costs us, step by step."""
+    found = measure("lianshu", count, url, profile=True)
+    print(f"{name}: µs an order        wall  processor")
+    for step, wall, cpu in found["steps"]:
+        print(f"  {step:<36} {wall:>6.1f} {cpu:>6.1f}")
+    print(f"  {'sum':<36} {sum(row[1] for row in found['steps']):>6.1f} {sum(row[2] for row in found['steps']):>6.1f}")
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--postgres", default=os.environ.get("HUB_BENCH_POSTGRES", ""))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--postgres", default=os.environ.get("HUB_BENCH_POSTGRES") or os.environ.get("HUB_TEST_POSTGRES", ""))
+    parser.add_argument("--profile", action="store_true", help="only where our time goes, step by step; dlt is not run")
     parser.add_argument("--million", action="store_true", help="also a million orders on SQLite, ours alone: is memory flat?")
-    parser.add_argument("--side", choices=SIDES)
-    parser.add_argument("--url", default="")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.side:
-        child(asked.side, asked.count, asked.url)
+        child(asked.side, asked.count, asked.url, asked.profile)
         return
-    compare("SQLite", asked.count, "")
-    if asked.postgres:
-        compare("PostgreSQL", asked.count, asked.postgres)
-    else:
-        print("PostgreSQL  not measured: --postgres URL (or HUB_BENCH_POSTGRES) names an empty database")
+    print(f"{asked.count:,} orders, {os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}", flush=True)
+    for name, url in (("SQLite", ""), ("PostgreSQL", asked.postgres)):
+        if name == "PostgreSQL" and not url:
+            print("PostgreSQL  NOT MEASURED: HUB_BENCH_POSTGRES, HUB_TEST_POSTGRES or --postgres names a database to wipe")
+        elif asked.profile:
+            show_steps(name, asked.count, url)
+        else:
+            compare(name, asked.count, asked.rounds, url)
     if asked.million:
         found = measure("lianshu", 1_000_000, "")
-        print(f"SQLite      lianshu    1,000,000 orders  {found['rate']:>8,.0f} /s  peak {found['peak_mb']:>5,.0f} MB")
+        print(f"SQLite      lianshu  1,000,000 orders  {found['rate']:>8,.0f} /s  peak {found['peak_mb']:>5,.0f} MB")
 
 
 if __name__ == "__main__":
