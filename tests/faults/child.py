@@ -1,0 +1,95 @@
+"""A hub process that dies at a chosen point: patches one function so that it kills the process before or after its nth call.
+
+Run in a process of its own by ``dies`` and ``works``; the kill is SIGKILL, so nothing is cleaned up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.world import World
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["hub.jobs.cycle", "hub.store.migrate", "hub.jobs.distributed", "connectors.taobao.connector"])
+LEASE = 3.0
+
+
+def dies(world: World, point: str, *, nth: int = 1, after: bool = False, ahead: float = 0.0) -> None:
+    """Let a hub work until it dies before (or after) the nth call of ``module:function``; it must get that far."""
+    process = CONTEXT.Process(target=_run, args=(world.environment(ahead), str(world.folder), point, nth, after))
+    process.start()
+    process.join(40)
+    if process.exitcode is None:
+        process.kill()
+    where = f"{'after' if after else 'before'} call {nth} of {point}"
+    assert process.exitcode == -signal.SIGKILL, f"never died {where}: {process.exitcode}; {_said(world)}"
+
+
+def works(world: World, *, ahead: float = LEASE) -> None:
+    """Let a hub work until nothing is left."""
+    process = CONTEXT.Process(target=_run, args=(world.environment(ahead), str(world.folder), "", 0, False))
+    process.start()
+    process.join(60)
+    if process.exitcode is None:
+        process.kill()
+    assert process.exitcode == 0, f"not done: {process.exitcode}; {_said(world)}"
+
+
+def _said(world: World) -> str:
+    return (world.folder / "child.log").read_text("utf-8", "replace")[-3000:]
+
+
+def _run(environment: dict[str, str], folder: str, point: str, nth: int, after: bool) -> None:
+    log = os.open(os.path.join(folder, "child.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    from config.logging import configure
+    from config.settings import load_settings
+    from connectors.budgets import MemoryBudgets
+    from hub.core import Hub
+    from hub.jobs.cycle import drain
+    from hub.sync import connect
+
+    # Waiting for a place in a budget is most of the time of these short lives, and not what they are about.
+    connect.budgets_of = lambda hub, account, connector: MemoryBudgets(())
+    settings = load_settings()
+    configure(settings.log_level)
+    if point:
+        _patch(point, nth, after)
+    hub = Hub.open(settings)
+    ok = drain(hub, seconds=40)
+    hub.close()
+    os._exit(0 if ok else 3)
+
+
+def _patch(point: str, nth: int, after: bool) -> None:
+    module, _, name = point.partition(":")
+    owner: Any = importlib.import_module(module)
+    *path, last = name.split(".")
+    for step in path:
+        owner = getattr(owner, step)
+    setattr(owner, last, _deadly(getattr(owner, last), nth, after))
+
+
+def _deadly(function: Callable[..., Any], nth: int, after: bool) -> Callable[..., Any]:
+    calls = 0
+
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == nth and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*args, **kwargs)
+        if calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return deadly
