@@ -40,11 +40,12 @@ _insert_seen = Upsert("walk_seen", ("ref", "account_id", "stream", "walk"), ("re
 
 
 class Step(NamedTuple):
-    """One unit that commits: records to land, keys that are gone, and the cursor after it."""
+    """One unit that commits: records to land, keys that are gone, and the cursor after it. final: nothing comes after it."""
 
     records: list[Record]
     gone: list[str]
     cursor: Cursor
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class _Pull:
         else:
             start = self.cursor
             for page in self.connector.pages(self.held.stream, None, start.resume):
-                yield Step(list(page.records), [], start.after_page(page.resume, last=page.last))
+                yield Step(list(page.records), [], start.after_page(page.resume, last=page.last), page.last)
 
     def _windows(self) -> Iterator[Step]:
         now, cursor = self.hub.now(), self.cursor
@@ -108,14 +109,15 @@ class _Pull:
             last = False
             for page in self.connector.pages(self.held.stream, None, cursor.resume):
                 last = page.last
-                yield Step(list(page.records), [], ends if last else replace(cursor, resume=page.resume))
+                after = ends if last else replace(cursor, resume=page.resume)
+                yield Step(list(page.records), [], after, last and ends.sweep is None)
             if not last:
-                yield Step([], [], ends)
+                yield Step([], [], ends, ends.sweep is None)
             cursor = ends
         while cursor.sweep is not None:
             missing = self._missing(cursor.sweep)
             cursor = replace(cursor, sweep=missing[-1] if missing else None)
-            yield self._ask(missing, cursor)
+            yield self._ask(missing, cursor, final=not missing)
 
     def _missing(self, after: str) -> list[str]:
         seen = select(WalkSeen.ref).where(WalkSeen.walk == self.cursor.walk, WalkSeen.account_id == self.held.account_id)
@@ -128,7 +130,7 @@ class _Pull:
         while keys := self._ids(cursor.after or "", condition):
             cursor = replace(cursor, after=keys[-1])
             yield self._ask(keys, cursor)
-        yield Step([], [], replace(cursor, after=None))
+        yield Step([], [], replace(cursor, after=None), True)
 
     def _ids(self, after: str, condition: Any) -> list[str]:
         statement = (
@@ -142,9 +144,9 @@ class _Pull:
         with self.hub.db.read() as conn:
             return list(conn.execute(statement).scalars())
 
-    def _ask(self, keys: list[str], cursor: Cursor) -> Step:
-        found = list(self.connector.fetch_many(self.held.stream, keys))
-        return Step([r for _, r in found if r is not None], [k for k, r in found if r is None], cursor)
+    def _ask(self, keys: list[str], cursor: Cursor, *, final: bool = False) -> Step:
+        found = list(self.connector.fetch_many(self.held.stream, keys)) if keys else []
+        return Step([r for _, r in found if r is not None], [k for k, r in found if r is None], cursor, final)
 
     # -- doing it
 
@@ -179,7 +181,7 @@ class _Pull:
                 failed = error
                 break
             records += step.records
-            waiting = Step(records, step.gone, step.cursor)
+            waiting = step._replace(records=records)
             full = len(records) >= GATHER or time.monotonic() - began >= GATHER_SECONDS
             if full or step.gone or self._turns(step):
                 yield waiting
@@ -194,9 +196,10 @@ class _Pull:
         return step.cursor.sweep is not None or self.cursor.sweep is not None
 
     def _finished(self, step: Step) -> bool:
+        """Whether the step was the last one. A walk that is taken for unfinished begins anew, and may never end."""
         if self.spec.cursor.kind == "time" and self.held.task == "pull":
             return step.cursor.next_window(self.spec.cursor, self.hub.now()) is None
-        return False
+        return step.final
 
     def _commit(self, step: Step) -> None:
         with self.hub.db.write() as conn:
@@ -252,7 +255,7 @@ def _ended(hub: Hub, held: Claim, work: _Pull, more: bool) -> None:
     now = hub.now()
     values: dict[str, Any] = {"failures": 0, "error": None, "last_ok_at": now}
     if not more:
-        values |= {"run_id": None, "cursor": replace(work.cursor, until=None).dump()}
+        values |= {"run_id": None, "cursor": work.cursor.ended().dump()}
         if work.run_id is not None:
             runs.finish(hub, work.run_id)
     release(hub, held, now if more else now + (every or timedelta(minutes=5)), **values)
