@@ -14,15 +14,23 @@ from sqlmodel import col, delete, insert, select, update
 from connectors import registry
 from connectors.base import Connector, Finding, secret_fields
 from connectors.errors import ConnectorError
+from connectors.manifest import Manifest
 from hub.core import Hub
-from hub.models import Account, AccountStream
+from hub.models import Account, AccountStream, AccountToken
 from hub.models.base import table
 from hub.security import audit
-from hub.store.types import EPOCH
+from hub.store.bulk import Upsert
+from hub.store.types import to_us
 from hub.sync.connect import connect, connect_with
 
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """An account's key; it is part of the address that platforms push to."""
+
+
+HUB = "hub"
+"""Who changes an account when no person does."""
+_STREAM = ("account_id", "stream", "task", "enabled", "cursor", "next_run_at", "lease_until", "fence", "failures")
+_insert_stream = Upsert("account_stream", _STREAM, _STREAM[:3])
 
 
 class AccountFault(ValueError):
@@ -35,13 +43,12 @@ class AccountFault(ValueError):
 
 def get(hub: Hub, key: str) -> Account:
     """The account of that key. Raises AccountFault naming the keys there are."""
-    with hub.db.session() as session:
-        account = session.exec(select(Account).where(Account.key == key)).first()
-        if account is None:
-            keys = session.exec(select(Account.key).order_by(Account.key)).all()
+    with hub.db.read() as conn:
+        row = conn.execute(sa_select(table(Account)).where(col(Account.key) == key)).first()
+        if row is None:
+            keys = conn.execute(select(Account.key).order_by(Account.key)).scalars().all()
             raise AccountFault({"": f"no account {key!r}; there are: {', '.join(keys) or '(none)'}"})
-        session.expunge(account)
-        return account
+        return Account(**row._asdict())
 
 
 def by_id(hub: Hub, account_id: int) -> Account:
@@ -107,51 +114,71 @@ def add(hub: Hub, platform: str, key: str, title: str, config: dict[str, Any], *
             raise AccountFault({"key": f"there is an account {key!r} already"})
         values = {"key": key, "platform": platform, "title": title, "config": clean, "state": "active", "created_at": now}
         account_id = conn.execute(insert(Account).values(**values).returning(col(Account.id))).scalar_one()
-        _plan(conn, hub, int(account_id or 0), registry.get(platform).load())
+        _plan(conn, hub, int(account_id or 0), registry.get(platform).manifest)
         audit.record(conn, by, "account.add", f"account:{key}", platform=platform)
     return int(account_id or 0)
 
 
-def _plan(conn: Connection, hub: Hub, account_id: int, connector: type[Connector]) -> None:
-    rows = []
-    for name, stream in connector.manifest.streams.items():
-        if "source" in connector.manifest.roles and stream.pulled:
-            rows.append({"stream": name, "task": "pull"})
+def _plan(conn: Connection, hub: Hub, account_id: int, manifest: Manifest) -> None:
+    """Give each stream of the manifest its tasks; those that are there stay as they are, those that are no more are off."""
+    wanted = []
+    for name, stream in manifest.streams.items():
+        if "source" in manifest.roles and stream.pulled:
+            wanted.append((name, "pull"))
         if stream.rescan:
-            rows.append({"stream": name, "task": "rescan"})
+            wanted.append((name, "rescan"))
         if stream.deletes == "sweep" and stream.cursor.kind == "time":
-            rows.append({"stream": name, "task": "sweep"})
-    common = {
-        "account_id": account_id,
-        "enabled": True,
-        "cursor": {},
-        "next_run_at": hub.now(),
-        "lease_until": EPOCH,
-        "fence": 0,
-    }
-    if rows:
-        conn.execute(insert(AccountStream), [{**common, **row, "failures": 0} for row in rows])
+            wanted.append((name, "sweep"))
+    now = to_us(hub.now())
+    _insert_stream(conn, [(account_id, name, task, True, "{}", now, 0, 0, 0) for name, task in wanted])
+    mine = select(AccountStream.stream, AccountStream.task).where(AccountStream.account_id == account_id)
+    for name, task in conn.execute(mine.where(col(AccountStream.enabled).is_(True))).all():
+        if (name, task) not in wanted:
+            gone = update(AccountStream).where(col(AccountStream.account_id) == account_id)
+            conn.execute(gone.where(col(AccountStream.stream) == name, col(AccountStream.task) == task).values(enabled=False))
+
+
+def plan_streams(hub: Hub) -> None:
+    """Bring the streams of all accounts in line with their connectors (a newer one may have more of them, or fewer)."""
+    for account in all_accounts(hub):
+        entry = registry.entries().get(account.platform)
+        if entry is not None and account.state != "removed":
+            with hub.db.write() as conn:
+                _plan(conn, hub, account.id or 0, entry.manifest)
 
 
 def change_config(hub: Hub, key: str, config: dict[str, Any], *, by: str) -> None:
-    """Replace the configuration. A secret left empty keeps its old value. Wakes an account that had failed."""
+    """Replace the configuration. A secret left empty keeps its old value. Wakes an account that had failed or was removed."""
     account = get(hub, key)
     secrets = secret_fields(registry.get(account.platform).load().Config)
     kept = {name: account.config[name] for name in secrets if not config.get(name) and account.config.get(name)}
     clean = validated(account.platform, {**config, **kept})
     with hub.db.write() as conn:
         conn.execute(update(Account).where(col(Account.id) == account.id).values(config=clean))
+        if account.state == "removed":
+            conn.execute(update(Account).where(col(Account.id) == account.id).values(state="failed"))
+            _plan(conn, hub, account.id or 0, registry.get(account.platform).manifest)
         audit.record(conn, by, "account.change", f"account:{key}", fields=sorted(clean))
     if account.state != "paused":  # what a person has paused stays so
         set_state(hub, key, "active", reason="", by=by)
 
 
 def set_state(hub: Hub, key: str, state: str, *, reason: str, by: str) -> None:
-    """Pause, resume or disable an account; who and why stay with it."""
+    """Pause, resume or disable an account; who and why stay with it.
+
+    The hub itself disables only what is active: what a person has paused meanwhile stays so. Raises AccountFault for an
+    account that was removed.
+    """
     account = get(hub, key)
+    change = update(Account).where(col(Account.id) == account.id, col(Account.state) != "removed")
+    if by == HUB:
+        change = change.where(col(Account.state) == "active")
     with hub.db.write() as conn:
         values = {"state": state, "state_reason": reason, "state_by": by, "state_at": hub.now()}
-        conn.execute(update(Account).where(col(Account.id) == account.id).values(**values))
+        if not conn.execute(change.values(**values)).rowcount:
+            if by == HUB:
+                return
+            raise AccountFault({"": f"account {key} was removed: its configuration connects it again"})
         if state == "active":
             due = {"next_run_at": hub.now(), "failures": 0}
             conn.execute(update(AccountStream).where(col(AccountStream.account_id) == account.id).values(**due))
@@ -166,6 +193,7 @@ def remove(hub: Hub, key: str, *, by: str) -> None:
         secrets = secret_fields(registry.get(account.platform).load().Config)
         bare = {name: value for name, value in account.config.items() if name not in secrets}
         conn.execute(update(Account).where(col(Account.id) == account.id).values(config=bare))
+        conn.execute(delete(AccountToken).where(col(AccountToken.account_id) == account.id))
         conn.execute(delete(AccountStream).where(col(AccountStream.account_id) == account.id))
 
 

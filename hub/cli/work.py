@@ -35,13 +35,14 @@ def sync(
     json: Json = False,
 ) -> None:
     """Pull an account now, until nothing is left."""
+    from hub import accounts
     from hub.sync import foreground
 
     with opened() as hub:
         if dry_run:
             found = {
                 name: foreground.preview(hub, account, name, since=moment(since), until=moment(until), sample=sample)
-                for name in stream or _streams(hub, account)
+                for name in foreground.pulled_streams(accounts.get(hub, account), stream or ())
             }
             emit(found, json)
             return
@@ -55,14 +56,6 @@ def sync(
         emit({"account": account, "streams": found}, json, rows([{"stream": k, **v} for k, v in found.items()], columns))
         if any(v["error"] for v in found.values()):
             raise typer.Exit(1)
-
-
-def _streams(hub: object, key: str) -> list[str]:
-    from connectors import registry
-    from hub import accounts
-
-    manifest = registry.get(accounts.get(hub, key).platform).manifest  # type: ignore[arg-type]
-    return [name for name in manifest.ordered_streams if manifest.streams[name].pulled]
 
 
 def import_(

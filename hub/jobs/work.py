@@ -11,6 +11,7 @@ from datetime import timedelta
 from sqlmodel import col, delete
 
 from connectors.errors import Stop
+from hub import accounts
 from hub.core import Hub
 from hub.events import delivery, rules, settle
 from hub.models import Inbox as InboxRow
@@ -51,7 +52,8 @@ def do_deliver(hub: Hub, key: str) -> None:
 
 
 def do_housekeep(hub: Hub, key: str) -> None:
-    """Drop what is no longer needed: pushes done long ago, counters of last season."""
+    """Drop what is no longer needed: pushes done long ago, counters of last season; plan what a newer connector brings."""
+    accounts.plan_streams(hub)
     now = hub.now()
     with hub.db.write() as conn:
         old = delete(InboxRow).where(col(InboxRow.state) == "done", col(InboxRow.received_at) < now - KEEP_PUSHES)

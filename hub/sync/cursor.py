@@ -9,6 +9,8 @@ from typing import Any
 from connectors.base import Window
 from connectors.manifest import Cursor as Spec
 
+_MOMENTS = ("done_to", "until", "kept")
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -16,7 +18,7 @@ class Cursor:
 
     window, resume: the window being read, and the point in it after the last committed page. walk: number of the running
     full walk. sweep: where the search for deleted records stands ('' = at its start, None = not sweeping). after: where
-    a re-scan of open records stands.
+    a re-scan of open records stands. kept: what had been read before a person asked for a stretch of his own.
     """
 
     done_to: datetime | None = None
@@ -26,12 +28,13 @@ class Cursor:
     walk: int = 0
     sweep: str | None = None
     after: str | None = None
+    kept: datetime | None = None
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Cursor:
         """From the stored JSON."""
         values = dict(data)
-        for name in ("done_to", "until"):
+        for name in _MOMENTS:
             if values.get(name):
                 values[name] = datetime.fromisoformat(values[name])
         if values.get("window"):
@@ -42,8 +45,9 @@ class Cursor:
     def dump(self) -> dict[str, Any]:
         """As JSON, without what is empty."""
         data: dict[str, Any] = {"resume": self.resume, "walk": self.walk or None, "sweep": self.sweep, "after": self.after}
-        data["done_to"] = self.done_to.isoformat() if self.done_to else None
-        data["until"] = self.until.isoformat() if self.until else None
+        for name in _MOMENTS:
+            moment: datetime | None = getattr(self, name)
+            data[name] = moment.isoformat() if moment else None
         data["window"] = [self.window.start.isoformat(), self.window.end.isoformat()] if self.window else None
         return {name: value for name, value in data.items() if value is not None}
 
@@ -61,12 +65,24 @@ class Cursor:
 
     def after_page(self, resume: str | None, *, last: bool) -> Cursor:
         """The cursor after a page was committed."""
-        if not last:
-            return replace(self, resume=resume)
-        if self.window is not None:
+        if last and self.window is not None:
             return replace(self, done_to=self.window.end, window=None, resume=None)
-        return replace(self, resume=resume)
+        # A page without a point to go on from has nothing new: to start again from the beginning is never meant.
+        return replace(self, resume=self.resume if resume is None else resume)
 
-    def backwards(self, since: datetime, until: datetime | None) -> Cursor:
-        """A cursor that reads again from ``since`` (a person asked for it)."""
-        return Cursor(done_to=since, until=until, walk=self.walk)
+    def ended(self) -> Cursor:
+        """The cursor when everything up to ``until`` has been read."""
+        done_to = max(self.done_to, self.kept) if self.done_to and self.kept else self.done_to
+        return replace(self, done_to=done_to, until=None, kept=None)
+
+    def stretch(self, since: datetime | None, until: datetime | None) -> Cursor:
+        """A cursor that reads from ``since`` (or where it stands) to ``until`` (or now), as a person asks.
+
+        What lies between the point that was reached and a later ``since`` is read too, or nobody ever would; and what has
+        been read beyond ``until`` stays read.
+        """
+        reached = max(filter(None, (self.done_to, self.kept)), default=None)
+        start = min(filter(None, (since, reached)), default=None)
+        if since is None and reached is not None and until is not None and until <= reached:
+            return self
+        return replace(self, done_to=start, until=until, window=None, resume=None, kept=reached)

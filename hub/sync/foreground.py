@@ -26,20 +26,41 @@ def sync(
     by: str, progress: Callable[[str, Counts], None] = lambda stream, counts: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Pull an account's streams (all, in their order) until nothing is left; counts and error per stream."""
-    account = accounts.get(hub, key)
-    manifest = registry.get(account.platform).manifest
-    unknown = [name for name in streams if name not in manifest.streams]
-    if unknown:
-        raise accounts.AccountFault({"stream": f"no stream {', '.join(unknown)}; there are: {', '.join(manifest.streams)}"})
+    account = _working(hub, key)
+    _check_stretch(hub, since, until)
+    specs = registry.get(account.platform).manifest.streams
     found = {}
-    for stream in manifest.ordered_streams:
-        if (not streams or stream in streams) and manifest.streams[stream].pulled:
-            tasks = ["pull", "rescan"] if manifest.streams[stream].rescan else ["pull"]
-            total, error = Counts(), None
-            for task in tasks:
-                error = error or _drain(hub, account, stream, task, since, until, by, total, progress)
-            found[stream] = _told(total, error)
+    for stream in pulled_streams(account, streams):
+        stretch = (since, until) if specs[stream].cursor.kind == "time" else (None, None)
+        total = Counts()
+        error = _drain(hub, account, stream, "pull", stretch, by, total, progress)
+        if specs[stream].rescan and error is None:
+            error = _drain(hub, account, stream, "rescan", (None, None), by, total, progress)
+        found[stream] = _told(total, error)
     return found
+
+
+def pulled_streams(account: Account, wanted: Sequence[str] = ()) -> list[str]:
+    """The streams that can be pulled, in their order; those wanted, where some are named. Raises AccountFault."""
+    manifest = registry.get(account.platform).manifest
+    there = [name for name in manifest.ordered_streams if manifest.streams[name].pulled] if "source" in manifest.roles else []
+    if unknown := [name for name in wanted if name not in there]:
+        raise accounts.AccountFault({"stream": f"no stream {', '.join(unknown)}; there are: {', '.join(there) or '(none)'}"})
+    return [name for name in there if not wanted or name in wanted]
+
+
+def _working(hub: Hub, key: str) -> Account:
+    account = accounts.get(hub, key)
+    if account.state in ("paused", "removed"):
+        raise accounts.AccountFault({"": f"account {key} is {account.state}: hub accounts resume {key}"})
+    return account
+
+
+def _check_stretch(hub: Hub, since: datetime | None, until: datetime | None) -> None:
+    if since is not None and until is not None and until <= since:
+        raise accounts.AccountFault({"until": "is not after since"})
+    if since is not None and since > hub.now():
+        raise accounts.AccountFault({"since": "lies in the future"})
 
 
 def _told(total: Counts, error: ConnectorError | None) -> dict[str, Any]:
@@ -49,10 +70,10 @@ def _told(total: Counts, error: ConnectorError | None) -> dict[str, Any]:
 
 
 def _drain(
-    hub: Hub, account: Account, stream: str, task: str, since: datetime | None, until: datetime | None, by: str,
+    hub: Hub, account: Account, stream: str, task: str, stretch: tuple[datetime | None, datetime | None], by: str,
     total: Counts, progress: Callable[[str, Counts], None],
 ) -> ConnectorError | None:  # fmt: skip
-    _make_due(hub, account.id or 0, stream, task, since, until)
+    _make_due(hub, account.id or 0, stream, task, *stretch)
     while True:
         outcome = pull(hub, account.id or 0, stream, task=task, seconds=2.0, by=by)
         if outcome is None:
@@ -61,24 +82,28 @@ def _drain(
         progress(stream, total)
         if isinstance(outcome.error, Throttled):
             hub.sleep(min(outcome.error.wait, 60))
-            _make_due(hub, account.id or 0, stream, task, None, None)
+            _make_due(hub, account.id or 0, stream, task)
         elif outcome.error is not None or not outcome.more:
             return outcome.error
 
 
-def _make_due(hub: Hub, account_id: int, stream: str, task: str, since: datetime | None, until: datetime | None) -> None:
+def _make_due(
+    hub: Hub, account_id: int, stream: str, task: str, since: datetime | None = None, until: datetime | None = None
+) -> None:
     mine = (col(AccountStream.account_id) == account_id, col(AccountStream.stream) == stream, col(AccountStream.task) == task)
     with hub.db.write() as conn:
         values: dict[str, Any] = {"next_run_at": hub.now() - timedelta(seconds=1)}
-        if since is not None and task == "pull":
+        if since is not None or until is not None:
             stored = conn.execute(select(AccountStream.cursor).where(*mine)).scalar_one()
-            values["cursor"] = Cursor.load(stored).backwards(since, until).dump()
+            values["cursor"] = Cursor.load(stored).stretch(since, until).dump()
         conn.execute(update(AccountStream).where(*mine).values(**values))
 
 
 def preview(hub: Hub, key: str, stream: str, *, since: datetime | None, until: datetime | None, sample: int) -> dict[str, Any]:
     """Read and map without writing: what would come, the first records as they would be, and what would go wrong."""
     account = accounts.get(hub, key)
+    pulled_streams(account, [stream])
+    _check_stretch(hub, since, until)
     connector, lander = connect(hub, account, priority=0), Lander(hub, account, stream)
     assert isinstance(connector, Source)
     window = None

@@ -25,6 +25,7 @@ from hub.models import (
     TagAssignment,
 )
 from hub.sync import quarantine
+from hub.sync.landing import Lander
 from hub.sync.raw import dump, parse
 
 Site = Any
@@ -400,7 +401,7 @@ def test_replay_lands_what_is_good_by_now_and_keeps_the_rest(site: Site) -> None
         {"stream": "order", "emits": [{"kind": "order", "id": "id", "fields": {"number": "nowhere"}, "required": ["number"]}]},
         zone="Asia/Shanghai", context={}, place="test",
     )  # fmt: skip
-    lander.mapping = strict
+    lander = Lander(site.hub, lander.account, "order", mapping=strict)
     with site.hub.db.write() as conn:
         assert lander.land(conn, [order("o4")]).quarantined == 1
     assert quarantine.count(site.hub) == 3

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.base import (
     Config,
@@ -58,8 +59,9 @@ class World:
 
 
 def moment(record: Record) -> datetime:
-    """When the record was changed."""
-    return datetime.fromisoformat(record["updated_at"])
+    """When the record was changed, in Shanghai time unless it says another zone."""
+    found = datetime.fromisoformat(record["updated_at"])
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
 WORLDS: dict[str, World] = {}
