@@ -92,11 +92,16 @@ def add_user(
     json: Json = False,
 ) -> None:
     """Let a person sign in."""
-    from hub.admin.users import create_user
+    from hub.admin.i18n import catalogue
+    from hub.admin.users import UserFault, create_user
 
     secret = password or typer.prompt("密码 / password", hide_input=True, confirmation_prompt=True)
     with opened() as hub:
-        create_user(hub, email, secret, role or ["operator"])
+        try:
+            create_user(hub, email, secret, role or ["operator"])
+        except UserFault as error:
+            words = catalogue()[error.key]
+            raise fail(" / ".join(words[lang].format(**error.params) for lang in ("zh", "en")), 2) from None
         emit({"email": email, "roles": role or ["operator"]}, json, f"已添加 / added: {email}")
 
 

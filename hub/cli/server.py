@@ -17,6 +17,7 @@ from hub.cli.output import Json, emit, existing, fail, opened
 def init(json: Json = False) -> None:
     """Make keys and database, once."""
     with opened() as hub:
+        _newest(hub)
         data = {"database": hub.db.dialect, "keys": str(hub.settings.keys), "data_dir": str(hub.settings.data_dir)}
         hint = "下一步 / next: hub users add YOU@COMPANY --role admin; hub serve"
         emit(data, json, f"密钥 / keys: {hub.settings.keys}\n数据库 / database: {hub.db.dialect}\n{hint}")
@@ -24,15 +25,22 @@ def init(json: Json = False) -> None:
 
 def migrate(json: Json = False) -> None:
     """Bring the database to the newest version."""
-    from hub.store.migrate import upgrade, versions
+    from hub.store.migrate import versions
 
     with opened(migrate=False) as hub:
-        upgrade(hub.db)
-        if hub.settings.engine == "distributed":
-            from hub.jobs.distributed import install
-
-            install(hub)
+        _newest(hub)
         emit({"version": versions(hub.db)[0]}, json, f"数据库版本 / database at {versions(hub.db)[0]}")
+
+
+def _newest(hub: Any) -> None:
+    """Our tables, and where the engine has its own, those too."""
+    from hub.store.migrate import upgrade
+
+    upgrade(hub.db)
+    if hub.settings.engine == "distributed":
+        from hub.jobs.distributed import install
+
+        install(hub)
 
 
 def serve(

@@ -134,11 +134,11 @@ def doctor(json: Json = False) -> None:
 
     with opened() as hub:
         present, newest = versions(hub.db)
-        problems = list(rules.check(hub))
         if present != newest:
-            problems.append(
-                f"数据库版本 {present}，需要 {newest}：运行 hub migrate / database is at {present}, run hub migrate"
-            )
+            said = f"数据库版本是 {present}，需要 {newest}：运行 hub migrate / the database is at {present}: run hub migrate"
+            emit({"ok": False, "problems": [said], "database": hub.db.dialect, "version": present}, json, said)
+            raise typer.Exit(1)
+        problems = list(rules.check(hub))
         states = {a.key: a.state for a in accounts.all_accounts(hub)}
         problems += [f"账号 {key}: {state} / account {key} is {state}" for key, state in states.items() if state != "active"]
         data = {"ok": not problems, "problems": problems, "database": hub.db.dialect, "version": present, "accounts": states}

@@ -231,7 +231,6 @@ def test_created_and_merged_events_come_once(site: Site) -> None:
     assert len(site.rows(Event)) == 2
 
 
-@pytest.mark.postgres
 @pytest.mark.parametrize("rounds", range(3))
 def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site: Site, rounds: int) -> None:
     if site.hub.db.dialect == "sqlite":
@@ -255,7 +254,6 @@ def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site:
     assert site.faults() == []
 
 
-@pytest.mark.postgres
 def test_a_worker_does_not_bring_back_what_a_person_merges_meanwhile(site: Site) -> None:
     """It had read the profile's customer before the merge; what it writes must belong to the survivor."""
     if site.hub.db.dialect == "sqlite":
