@@ -52,7 +52,7 @@ class Profile(Model, table=True):
 
 
 class IdentityKey(Model, table=True):
-    """A key of a profile as blind index: HMAC of kind, scope and value."""
+    """A key of a profile as blind index: a keyed hash of kind, scope and value."""
 
     __tablename__ = "identity_key"
     __table_args__ = ({"sqlite_with_rowid": False},)
