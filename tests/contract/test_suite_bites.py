@@ -368,8 +368,6 @@ class ContentWithAnything(DemoCrm):
         return [Finding("好", "fine", True)]
 
 
-
-
 def test_all_broken_classes_are_used() -> None:
     here = {item for item in globals().values() if isinstance(item, type) and issubclass(item, DemoCrm) and item is not DemoCrm}
     assert here == {kind for kind, _ in BROKEN}

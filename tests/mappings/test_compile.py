@@ -166,7 +166,6 @@ def test_a_record_may_become_several_and_ids_may_be_prefixed() -> None:
     }
     mapping = compiled(source)
 
-
     def made(record: dict[str, Any]) -> list[tuple[str, str]]:
         return [(found["kind"], found["id"]) for found in mapping.apply(record).records]
 
