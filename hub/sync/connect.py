@@ -47,7 +47,7 @@ class StoredTokens:
 
     def renew(self, dead: Token | None, fetch: Callable[[], Token | None]) -> Token | None:
         """A token other than the dead one: somebody else's fresh one, or ours. Raises Unavailable when none comes."""
-        for _ in range(60):
+        for _ in range(FETCH_LEASE + 2):
             if token := self._other(dead):
                 return token
             if self._lease():
@@ -111,9 +111,10 @@ def budgets_of(hub: Hub, account: Account, connector: type[Connector]) -> Budget
         if hub.db.dialect == "postgresql" and hub.settings.engine == "distributed":
             from hub.jobs.shared_budgets import SharedBudgets
 
-            known[number] = SharedBudgets(hub.db, number, limits)
+            made: Budgets = SharedBudgets(hub.db, number, limits)
         else:
-            known[number] = MemoryBudgets(limits)
+            made = MemoryBudgets(limits)
+        known.setdefault(number, made)
     return known[number]
 
 

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import select
-
 from connectors import registry
 from connectors.base import Record
 from connectors.intake import Importer, Intake, Row
@@ -48,22 +46,24 @@ class Imported:
 
 
 def importer_account(hub: Hub, key: str | None, *, by: str) -> Account:
-    """The account that imports go to: the named one, the only one there is, or a fresh one."""
+    """The account that imports go to: the named one, the first there is, or a fresh one. Raises AccountFault."""
     if key:
-        return accounts.get(hub, key)
-    kinds = [e for e in registry.entries().values() if issubclass(e.load(), Importer)]
-    with hub.db.read() as conn:
-        found = (
-            conn.execute(select(Account.key).where(Account.platform == kinds[0].name).order_by(Account.key)).scalars().first()
-        )
-    if found is None:
-        kind = kinds[0].load()
-        assert issubclass(kind, Importer)
-        found = kinds[0].name
-        accounts.add(
-            hub, kinds[0].name, found, kinds[0].manifest.title.get(hub.settings.language), kind.fresh_settings(), by=by
-        )
-    return accounts.get(hub, found)
+        named = accounts.get(hub, key)
+        if named.state == "removed":
+            raise accounts.AccountFault({"account": f"{key} was removed"})
+        return named
+    entry = next(e for e in registry.entries().values() if issubclass(e.load(), Importer))
+    found = [account for account in accounts.all_accounts(hub) if account.platform == entry.name]
+    living = [account for account in found if account.state != "removed"]
+    if living:
+        return living[0]
+    kind = entry.load()
+    assert issubclass(kind, Importer)
+    if found:
+        accounts.change_config(hub, found[0].key, kind.fresh_settings(), by=by)
+        return accounts.get(hub, found[0].key)
+    accounts.add(hub, entry.name, entry.name, entry.manifest.title.get(hub.settings.language), kind.fresh_settings(), by=by)
+    return accounts.get(hub, entry.name)
 
 
 def import_file(
