@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, NamedTuple
 
 import orjson
 import structlog
@@ -22,7 +20,7 @@ from sqlmodel import col, select
 from config.logging import clean
 from connectors import registry
 from connectors.base import Record, record_key
-from connectors.errors import ConnectorError, InvalidRecord, MappingError
+from connectors.errors import ConnectorError, InvalidRecord
 from connectors.manifest import Stream
 from hub.core import Hub
 from hub.events.mint import EventRow, insert_events
@@ -32,12 +30,11 @@ from hub.identity.sources import Ranks
 from hub.models import Account, Quarantined
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
-from hub.store.types import to_us
 from hub.sync.connect import lock_account, public_settings
 from hub.sync.project import Landing, Projector
 from hub.sync.raw import storable
+from hub.sync.ready import Bad, Batch, Item, Reader, nameless
 from hub.sync.withdraw import withdraw
-from mappings import transforms
 from mappings.compile import CompiledMapping, load_mapping
 from mappings.mapped import Mapped
 
@@ -80,15 +77,6 @@ class Counts:
         self.problems.update(other.problems)
 
 
-class Bad(NamedTuple):
-    """A record that cannot be used."""
-
-    ref: str
-    source_id: str
-    body: bytes
-    error: ConnectorError
-
-
 class Lander:
     """Lands the records of one stream of one account."""
 
@@ -103,7 +91,7 @@ class Lander:
         wanted = wanted_kinds(hub.settings)
         self._resolver = Resolver(hub.ring, Ranks(hub), wanted)
         self._projector = Projector(hub.ring, wanted)
-        self._time = transforms.time(self.spec.cursor.zone or "UTC")
+        self._reader = Reader(hub.ring, self._account_id, stream, self.spec, self.mapping)
 
     def source_id(self, record: Record) -> str:
         """The record's key, or '' when it has none (such a record is in quarantine)."""
@@ -125,7 +113,7 @@ class Lander:
     def _land_parts(self, conn: Connection, records: Sequence[Record], run_id: int | None) -> Counts:
         try:
             with conn.begin_nested():
-                return self._land(conn, records, run_id)
+                return self._land(conn, self._reader.read(records), run_id)
         except Exception as error:
             if refused(error) or not records:
                 raise
@@ -141,98 +129,54 @@ class Lander:
         reason = f"{type(error).__name__} {Path(place.filename).name}:{place.lineno}"
         log.error("record not landed", account=self.account.key, stream=self.stream, reason=reason)
         record, body = storable(raw)
-        source_id, counts = self.source_id(record) or _nameless(body), Counts(fetched=1)
+        source_id, counts = self.source_id(record) or nameless(body), Counts(fetched=1)
         ref = f"{self._account_id}|{self.stream}|{source_id}"
         bad = Bad(ref, source_id, body, InvalidRecord("error.internal", reason=reason))
         self._quarantine(conn, [bad], counts, self.hub.now_us(), run_id)
         return counts
 
-    def _land(self, conn: Connection, records: Iterable[Record], run_id: int | None) -> Counts:
-        counts, now = Counts(), self.hub.now_us()
-        keyed, bad = self._keyed(records, counts)
-        fresh = self._fresh(conn, keyed, counts)
+    def _land(self, conn: Connection, batch: Batch, run_id: int | None) -> Counts:
+        counts, now = Counts(fetched=len(batch.records)), self.hub.now_us()
+        fresh = self._fresh(conn, batch.items, counts)
         landings, rows, unmapped = self._map(fresh, counts, run_id, now)
-        bad += unmapped
+        bad = batch.bad + unmapped
         _upsert_record(conn, rows)
         landed = [landing.source_ref for landing in landings]
-        self._come_good(conn, landed if self.spec.version else keyed.keys() - {item.ref for item in bad})
+        self._come_good(conn, landed if self.spec.version else batch.items.keys() - {item.ref for item in bad})
         self._quarantine(conn, bad, counts, now, run_id)
         counts.changed += len(landings)
         events = self._derive(conn, landings, now, counts)
         counts.events += insert_events(conn, events)
         return counts
 
-    def _keyed(self, records: Iterable[Record], counts: Counts) -> tuple[dict[str, tuple[str, Record, int, bytes]], list[Bad]]:
-        keyed: dict[str, tuple[str, Record, int, bytes]] = {}
-        bad = []
-        for raw in records:
-            counts.fetched += 1
-            record, body = storable(raw)
-            source_id = ""
-            try:
-                source_id = record_key(record, self.spec.key)
-                version = self._version(record)
-            except (KeyError, MappingError) as error:
-                if isinstance(error, KeyError):
-                    error = MappingError("mapping.required", field="key", path=str(error.args[0]))
-                source_id = source_id or _nameless(body)
-                bad.append(Bad(f"{self._account_id}|{self.stream}|{source_id}", source_id, body, error))
-                continue
-            ref = f"{self._account_id}|{self.stream}|{source_id}"
-            if ref not in keyed or keyed[ref][2] <= version:
-                keyed[ref] = (source_id, record, version, body)
-        return keyed, bad
-
-    def _version(self, record: Record) -> int:
-        if self.spec.version is None:
-            return 0
-        value: Any = record
-        for step in self.spec.version.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value in (None, ""):
-            return 0
-        try:
-            if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-                number = int(value)
-                number.to_bytes(8, "big", signed=True)
-                return number
-            return to_us(self._time(value))
-        except (ValueError, OverflowError):
-            reason = "is not a time or a number of 64 bits"
-            raise MappingError("mapping.value", field="version", path=self.spec.version, reason=reason) from None
-
-    def _fresh(
-        self, conn: Connection, keyed: dict[str, tuple[str, Record, int, bytes]], counts: Counts
-    ) -> list[tuple[str, str, Record, int, bytes, bytes, bool]]:
-        stored = {row[0]: row for row in select_in(conn, "source_record", ("ref", "hash", "version", "deleted"), "ref", keyed)}
+    def _fresh(self, conn: Connection, items: Mapping[str, Item], counts: Counts) -> list[tuple[Item, bool]]:
+        """What is new or changed, and whether an older state of it is stored."""
+        stored = {row[0]: row for row in select_in(conn, "source_record", ("ref", "hash", "version", "deleted"), "ref", items)}
         fresh = []
-        for ref, (source_id, record, version, body) in keyed.items():
-            digest = blake2b(body, digest_size=16).digest()
+        for ref, item in items.items():
             old = stored.get(ref)
-            if old is not None and bytes(old[1]) == digest and not old[3]:
+            if old is not None and bytes(old[1]) == item.hash and not old[3]:
                 counts.unchanged += 1
-            elif old is not None and old[2] > version:
+            elif old is not None and old[2] > item.version:
                 counts.older += 1
             else:
-                fresh.append((ref, source_id, record, version, body, digest, old is not None))
+                fresh.append((item, old is not None))
         return fresh
 
     def _map(
-        self, fresh: Sequence[tuple[str, str, Record, int, bytes, bytes, bool]], counts: Counts, run_id: int | None, now: int
+        self, fresh: Sequence[tuple[Item, bool]], counts: Counts, run_id: int | None, now: int
     ) -> tuple[list[Landing], list[Row], list[Bad]]:
         landings, rows, bad = [], [], []
-        for ref, source_id, record, version, body, digest, known in fresh:
-            try:
-                mapped = self.mapping.apply(record)
-            except ConnectorError as error:
-                bad.append(Bad(ref, source_id, body, error))
+        account_id, stream = self._account_id, self.stream
+        for item, known in fresh:
+            self._reader.finish(item)
+            if (mapped := item.mapped) is None:
+                bad.append(Bad(item.ref, item.source_id, item.body, item.error or InvalidRecord("error.internal")))
                 continue
             self._note(mapped, counts)
-            sealed = self.hub.ring.pack(body, ref)
-            rows.append(
-                (ref, self._account_id, self.stream, source_id, sealed, digest, version, mapped.is_open, False, run_id, now)
-            )
-            landings.append(Landing(ref, self._account_id, digest, version, known, mapped.records))
+            head = (item.ref, account_id, stream, item.source_id, item.sealed, item.hash, item.version)
+            rows.append((*head, mapped.is_open, False, run_id, now))
+            landings.append(Landing(item.ref, account_id, item.hash, item.version, known, mapped.records))
         return landings, rows, bad
 
     @staticmethod
@@ -290,8 +234,3 @@ class Lander:
         if alive:
             insert_events(conn, withdraw(conn, self._resolver, self._projector, alive, self.hub.now_us()))
         return len(alive)
-
-
-def _nameless(body: bytes) -> str:
-    """What a record without a key is called in quarantine."""
-    return "?" + blake2b(body, digest_size=8).hexdigest()

@@ -16,6 +16,7 @@ import hub.identity.search
 import hub.store.bulk
 import hub.sync.landing
 import hub.sync.project
+import hub.sync.ready
 from hub.identity.resolve import Resolver
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Upsert
@@ -25,7 +26,7 @@ from mappings.compile import CompiledMapping
 
 Name = str | Callable[..., str]
 _STEPS: list[tuple[Any, str, Name]] = [
-    (hub.sync.landing, "storable", "raw record to JSON"),
+    (hub.sync.ready, "storable", "raw record to JSON"),
     (Lander, "land", "keys, hashes, rows of raw records"),
     (CompiledMapping, "apply", "mapping"),
     (KeyRing, "pack", "compress and seal"),
