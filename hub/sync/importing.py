@@ -40,7 +40,8 @@ class Imported:
         counts = self.counts
         return {
             "stream": self.stream, "rows": self.rows, "bad": self.bad, "changed": counts.changed,
-            "unchanged": counts.unchanged, "older": counts.older, "events": counts.events, "customers": counts.created,
+            "unchanged": counts.unchanged, "older": counts.older, "quarantined": counts.quarantined, "events": counts.events,
+            "customers": counts.created,
             "unused_columns": self.unused, "problems": self.problems, "workbook": self.workbook, "run": self.run_id,
         }  # fmt: skip
 
