@@ -318,27 +318,34 @@ def test_two_threads_that_need_a_token_at_once_fetch_one(tmp_path: Path) -> None
     """On platforms with one living session, the second fetch would end the session that the first has just got."""
     hub = Hub.open(Settings(data_dir=tmp_path))
     account = accounts.add(hub, "taobao", "t", "t", TaobaoSimulator().settings("http://127.0.0.1:9"), by="test")
-    tokens, fetched, looked = connect.StoredTokens(hub, account), [], threading.Barrier(2)
+    tokens, fetched, got = connect.StoredTokens(hub, account), list[int](), dict[str, Any]()
+    both_looked, first_is_done = threading.Barrier(2), threading.Event()
     current = tokens.current
 
     def fetch() -> Token:
         fetched.append(1)
         return Token(f"token-{len(fetched)}")
 
-    def both_see_none() -> Token | None:
+    def seen_too_early() -> Token | None:
         found = current()
-        if not looked.broken and looked.n_waiting < 2 and found is None:
+        if found is None and not both_looked.broken:
             with suppress(threading.BrokenBarrierError):
-                looked.wait(1)
+                both_looked.wait(2)
+            both_looked.abort()
+            if threading.current_thread().name == "second":
+                first_is_done.wait(5)
         return found
 
-    tokens.current = both_see_none  # type: ignore[method-assign]
-    got: list[Any] = []
-    threads = [threading.Thread(target=lambda: got.append(tokens.renew(None, fetch))) for _ in range(2)]
+    def renew() -> None:
+        got[threading.current_thread().name] = tokens.renew(None, fetch)
+        first_is_done.set()
+
+    tokens.current = seen_too_early  # type: ignore[method-assign]
+    threads = [threading.Thread(target=renew, name=name) for name in ("first", "second")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert len(fetched) == 1
-    assert [token.value for token in got] == ["token-1", "token-1"]
     hub.close()
+    assert len(fetched) == 1
+    assert {name: token.value for name, token in got.items()} == {"first": "token-1", "second": "token-1"}
