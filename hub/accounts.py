@@ -47,7 +47,8 @@ def get(hub: Hub, key: str) -> Account:
         row = conn.execute(sa_select(table(Account)).where(col(Account.key) == key)).first()
         if row is None:
             keys = conn.execute(select(Account.key).order_by(Account.key)).scalars().all()
-            raise AccountFault({"": f"no account {key!r}; there are: {', '.join(keys) or '(none)'}"})
+            there = ", ".join(keys) or "–"
+            raise AccountFault({"": f"没有账号 {key}，现有 / no account {key!r}, there are: {there}"})
         return Account(**row._asdict())
 
 
@@ -106,12 +107,14 @@ def _findings(connector: Connector) -> list[Finding]:
 def add(hub: Hub, platform: str, key: str, title: str, config: dict[str, Any], *, by: str) -> int:
     """Save a new account and plan its streams; its id. Raises AccountFault."""
     if not KEY.fullmatch(key):
-        raise AccountFault({"key": "small letters, digits and dashes, at most 40, and no dash first"})
+        raise AccountFault(
+            {"key": "小写字母、数字、连字符，最多 40 个 / small letters, digits and dashes, at most 40, and no dash first"}
+        )
     clean = validated(platform, config)
     now = hub.now()
     with hub.db.write() as conn:
         if conn.execute(select(Account.id).where(Account.key == key)).first():
-            raise AccountFault({"key": f"there is an account {key!r} already"})
+            raise AccountFault({"key": f"已有账号 {key} / there is an account {key!r} already"})
         values = {"key": key, "platform": platform, "title": title, "config": clean, "state": "active", "created_at": now}
         account_id = conn.execute(insert(Account).values(**values).returning(col(Account.id))).scalar_one()
         _plan(conn, hub, int(account_id or 0), registry.get(platform).manifest)
@@ -178,7 +181,8 @@ def set_state(hub: Hub, key: str, state: str, *, reason: str, by: str) -> None:
         if not conn.execute(change.values(**values)).rowcount:
             if by == HUB:
                 return
-            raise AccountFault({"": f"account {key} was removed: its configuration connects it again"})
+            zh, en = "已断开，重新填写配置即可连上", "was removed: its configuration connects it again"
+            raise AccountFault({"": f"账号 {key} {zh} / account {key} {en}"})
         if state == "active":
             due = {"next_run_at": hub.now(), "failures": 0}
             conn.execute(update(AccountStream).where(col(AccountStream.account_id) == account.id).values(**due))

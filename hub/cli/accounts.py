@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,17 @@ from hub.cli.output import Json, emit, existing, fail, opened, rows
 
 app = typer.Typer(no_args_is_help=True, help="连接的账号 / connected accounts")
 Key = Annotated[str, typer.Argument(help="the account's key")]
-BY = f"cli:{getpass.getuser()}"
+
+
+def _user() -> str:
+    """Who runs the command; a container may run as a number that has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(getattr(os, "getuid", lambda: "?")())
+
+
+BY = f"cli:{_user()}"
 
 
 @app.command("list")
@@ -31,13 +42,19 @@ def list_(json: Json = False) -> None:
 def _config(path: Path | None, pairs: list[str]) -> dict[str, Any]:
     import yaml
 
-    config = yaml.safe_load(existing(path).read_text("utf-8")) if path else {}
+    try:
+        config = (yaml.safe_load(existing(path).read_text("utf-8")) or {}) if path else {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        # The text of the error shows the line, and secrets stand in such files.
+        raise fail(f"{path}: 不是 YAML 或 JSON / is neither YAML nor JSON ({type(error).__name__})", 2) from None
+    if not isinstance(config, dict):
+        raise fail(f"{path}: 应当是“名称: 值” / names with values are expected", 2)
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign:
-            raise fail(f"--set {pair}: NAME=VALUE", 2)
+            raise fail("--set: NAME=VALUE", 2)
         config[name] = value
-    return dict(config or {})
+    return dict(config)
 
 
 @app.command()

@@ -29,7 +29,8 @@ def plain(value: Any) -> Any:
 def emit(data: Any, as_json: bool, text: str | None = None) -> None:
     """Print the data as JSON, or the text made for people."""
     if as_json:
-        sys.stdout.write(orjson.dumps(data, default=plain, option=orjson.OPT_INDENT_2).decode() + "\n")
+        options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+        sys.stdout.write(orjson.dumps(data, default=plain, option=options).decode() + "\n")
     else:
         sys.stdout.write((text if text is not None else str(data)) + "\n")
     sys.stdout.flush()
@@ -45,7 +46,8 @@ def rows(items: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     table = Table(*columns, box=None, pad_edge=False)
     for item in items:
         table.add_row(*("" if item.get(name) is None else str(plain_cell(item[name])) for name in columns))
-    console = Console(width=160, highlight=False)
+    # What people have typed ([VIP] 张伟, :key:) is text and no markup.
+    console = Console(width=160, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(table)
     return captured.get().rstrip()
@@ -69,8 +71,9 @@ def fail(what: str, code: int = 1) -> typer.Exit:
 @contextmanager
 def opened(*, migrate: bool = True, **overrides: Any) -> Iterator[Any]:
     """The hub of the settings, closed at the end; faults that people can mend become plain lines."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
     from config.logging import configure
-    from hub.accounts import AccountFault
     from hub.core import Hub
     from hub.security.keyring import KeyFault
 
@@ -80,12 +83,43 @@ def opened(*, migrate: bool = True, **overrides: Any) -> Iterator[Any]:
         hub = Hub.open(settings, migrate=migrate)
     except (SettingsError, KeyFault, ValueError) as error:
         raise fail(str(error), 2) from None
+    except (DBAPIError, ArgumentError, OSError) as error:
+        raise fail(_database(error), 2) from None
     try:
-        yield hub
-    except AccountFault as error:
-        raise fail(str(error)) from None
+        with _told():
+            yield hub
     finally:
         hub.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a person can mend, as lines in both languages; anything else is a fault of ours and keeps its traceback."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from connectors.errors import ConnectorError
+    from connectors.messages import explain
+    from hub.accounts import AccountFault
+    from hub.identity.service import IdentityFault
+    from hub.security.keyring import KeyFault
+
+    try:
+        yield
+    except (AccountFault, KeyFault) as error:
+        raise fail(str(error)) from None
+    except IdentityFault as error:
+        raise fail(f"{error.zh} / {error.en}") from None
+    except ConnectorError as error:
+        raise fail("\n→ ".join(explain(error, "zh")) + "\n" + "\n→ ".join(explain(error, "en"))) from None
+    except (OperationalError, ProgrammingError) as error:
+        raise fail(_database(error), 2) from None
+
+
+def _database(error: Exception) -> str:
+    """Why the database cannot be used, without its address (it may hold a password)."""
+    reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+    hint = "hub migrate；HUB_DATABASE_URL, HUB_DATA_DIR"
+    return f"数据库不可用：{reason}。检查 {hint} / the database cannot be used: {reason}. Look at {hint}"
 
 
 def existing(path: Path) -> Path:

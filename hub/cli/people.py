@@ -47,6 +47,8 @@ def show(customer_id: str, json: Json = False) -> None:
 @customers.command()
 def explain(customer_id: str, lang: str = "zh", json: Json = False) -> None:
     """Why these profiles are one customer."""
+    if lang not in ("zh", "en"):
+        raise fail("--lang: zh | en", 2)
     with opened() as hub:
         found = _shown(hub, customer_id)
         lines = [f"{p['account_title']} {p['source_id']}: {p['reason'][lang]}" for p in found["profiles"]]
@@ -59,10 +61,7 @@ def _decide(json: bool, name: str, *args: Any) -> None:
     from hub.identity import service
 
     with opened() as hub:
-        try:
-            result = getattr(service, name)(hub, *args, by=BY)
-        except service.IdentityFault as error:
-            raise fail(f"{error.zh} / {error.en}") from None
+        result = getattr(service, name)(hub, *args, by=BY)
         emit({"customer": result}, json, result)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,13 +16,20 @@ audit = typer.Typer(no_args_is_help=True, help="审计日志 / audit log")
 Account = Annotated[str | None, typer.Option(help="only this account")]
 
 
+def known(hub: Any, account: str | None) -> str | None:
+    """The account's key, if there is such an account; else the command ends with the keys there are."""
+    from hub import accounts
+
+    return accounts.get(hub, account).key if account else None
+
+
 @deliveries.command("list")
 def list_deliveries(state: str | None = None, account: Account = None, limit: int = 50, json: Json = False) -> None:
     """Deliveries, newest first."""
     from hub.events import delivery
 
     with opened() as hub:
-        found = delivery.list_(hub, state=state, account=account, limit=limit)
+        found = delivery.list_(hub, state=state, account=known(hub, account), limit=limit)
         table = rows(found, ("id", "number", "kind", "state", "amount", "attempts", "created_at"))
         emit({"deliveries": found, "counts": delivery.counts(hub)}, json, table)
 
@@ -42,10 +49,14 @@ def show_delivery(delivery_id: str, json: Json = False) -> None:
 @deliveries.command()
 def retry(delivery_id: str, json: Json = False) -> None:
     """Try again (looks at the destination first)."""
+    from connectors.messages import explain
     from hub.events import delivery
 
     with opened() as hub:
-        delivery.retry(hub, delivery_id, by=BY)
+        try:
+            delivery.retry(hub, delivery_id, by=BY)
+        except delivery.DeliveryFault as error:
+            raise fail("\n→ ".join(explain(error.error, "zh")) + "\n" + "\n→ ".join(explain(error.error, "en"))) from None
         emit(delivery.show(hub, delivery_id), json, f"{delivery_id}: pending")
 
 
@@ -86,7 +97,9 @@ def replay_quarantine(
 
     with opened() as hub:
         result = service.replay(hub, ref or None, by=BY, account=account)
-        emit(result, json, f"{result['landed']} ok, {result['failed']} still bad")
+        emit(result, json, f"{result['landed']} 条已落地 / landed, {result['failed']} 条仍有问题 / still bad")
+        if ref and result["tried"] < len(set(ref)):
+            raise fail("有的编号不在隔离区 / some refs are not in quarantine")
 
 
 @inbox.command("list")
@@ -95,7 +108,7 @@ def list_inbox(account: Account = None, state: str | None = None, limit: int = 5
     from hub.sync import inbox as service
 
     with opened() as hub:
-        found = service.list_(hub, account=account, state=state, limit=limit)
+        found = service.list_(hub, account=known(hub, account), state=state, limit=limit)
         emit({"inbox": found}, json, rows(found, ("key", "account", "state", "times", "received_at")))
 
 
@@ -105,7 +118,10 @@ def replay_inbox(key: list[str], json: Json = False) -> None:
     from hub.sync import inbox as service
 
     with opened() as hub:
-        emit(service.replay(hub, key, by=BY), json)
+        result = service.replay(hub, key, by=BY)
+        emit(result, json, f"{result['replayed']} 条将重新处理 / will be worked on again")
+        if result["replayed"] < len(set(key)):
+            raise fail("有的推送不存在 / some pushes are not there")
 
 
 @audit.command()

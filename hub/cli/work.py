@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,9 +20,9 @@ def moment(text: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo("Asia/Shanghai"))).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise fail(f"{text}: 时间写成 2026-03-01 或 2026-03-01 10:00:00 / a time is like 2026-03-01 10:00:00", 2) from None
-    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo("Asia/Shanghai"))).astimezone(UTC)
 
 
 def sync(
@@ -53,9 +53,20 @@ def sync(
 
         found = foreground.sync(hub, account, stream or (), since=moment(since), until=moment(until), by=BY, progress=progress)
         columns = ("stream", "fetched", "changed", "unchanged", "quarantined", "events", "error")
-        emit({"account": account, "streams": found}, json, rows([{"stream": k, **v} for k, v in found.items()], columns))
+        table = [{"stream": name, **counts, "error": counts["error"] and "✗"} for name, counts in found.items()]
+        said = [f"\n{name}: {_said(hub, account, counts['error'])}" for name, counts in found.items() if counts["error"]]
+        emit({"account": account, "streams": found}, json, rows(table, columns) + "".join(said))
         if any(v["error"] for v in found.values()):
             raise typer.Exit(1)
+
+
+def _said(hub: Any, key: str, error: dict[str, Any]) -> str:
+    from connectors import registry
+    from connectors.messages import explain
+    from hub import accounts
+
+    manifest = registry.get(accounts.get(hub, key).platform).manifest
+    return "\n  → ".join(explain(error, hub.settings.language, manifest))
 
 
 def import_(

@@ -45,22 +45,25 @@ def pulled_streams(account: Account, wanted: Sequence[str] = ()) -> list[str]:
     manifest = registry.get(account.platform).manifest
     there = [name for name in manifest.ordered_streams if manifest.streams[name].pulled] if "source" in manifest.roles else []
     if unknown := [name for name in wanted if name not in there]:
-        raise accounts.AccountFault({"stream": f"no stream {', '.join(unknown)}; there are: {', '.join(there) or '(none)'}"})
+        names = ", ".join(unknown)
+        raise accounts.AccountFault({"stream": f"没有数据流 / no stream {names}; 现有 / there are: {', '.join(there) or '–'}"})
     return [name for name in there if not wanted or name in wanted]
 
 
 def _working(hub: Hub, key: str) -> Account:
     account = accounts.get(hub, key)
     if account.state in ("paused", "removed"):
-        raise accounts.AccountFault({"": f"account {key} is {account.state}: hub accounts resume {key}"})
+        raise accounts.AccountFault(
+            {"": f"账号 {key} 没有在运行 / account {key} is {account.state}: hub accounts resume {key}"}
+        )
     return account
 
 
 def _check_stretch(hub: Hub, since: datetime | None, until: datetime | None) -> None:
     if since is not None and until is not None and until <= since:
-        raise accounts.AccountFault({"until": "is not after since"})
+        raise accounts.AccountFault({"until": "不晚于起点 / is not after since"})
     if since is not None and since > hub.now():
-        raise accounts.AccountFault({"since": "lies in the future"})
+        raise accounts.AccountFault({"since": "还没有到 / lies in the future"})
 
 
 def _told(total: Counts, error: ConnectorError | None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def importer_account(hub: Hub, key: str | None, *, by: str) -> Account:
     if key:
         named = accounts.get(hub, key)
         if named.state == "removed":
-            raise accounts.AccountFault({"account": f"{key} was removed"})
+            raise accounts.AccountFault({"account": f"{key} 已断开 / was removed"})
         return named
     entry = next(e for e in registry.entries().values() if issubclass(e.load(), Importer))
     found = [account for account in accounts.all_accounts(hub) if account.platform == entry.name]
@@ -75,7 +75,7 @@ def import_file(
     target = importer_account(hub, account, by=by)
     connector = connect(hub, target, priority=0)
     if not isinstance(connector, Importer):
-        raise accounts.AccountFault({"account": f"{target.key} takes no files"})
+        raise accounts.AccountFault({"account": f"{target.key} 不收文件 / takes no files"})
     intake = connector.take(path, mapping, sheet)
     lander = Lander(hub, target, intake.stream)
     result = Imported(intake.stream, unused=list(intake.unused))

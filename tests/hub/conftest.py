@@ -51,6 +51,12 @@ def feed_module() -> ModuleType:
     return sys.modules[f"{name}.connector"]
 
 
+@pytest.fixture
+def feed() -> ModuleType:
+    """The scripted connector's module."""
+    return feed_module()
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite database with all tables, to be copied."""

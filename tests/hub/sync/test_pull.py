@@ -457,7 +457,7 @@ def test_sync_of_some_streams_reads_no_other(small: Site) -> None:
 @pytest.mark.parametrize(
     ("streams", "more", "told"),
     [
-        (["nosuch"], {}, "no stream nosuch; there are: staff, tag, contact"),
+        (["nosuch"], {}, "no stream nosuch; 现有 / there are: staff, tag, contact"),
         ([], {"since": timedelta(hours=1)}, "since: lies in the future"),
         ([], {"since": timedelta(hours=-1), "until": timedelta(hours=-2)}, "until: is not after since"),
     ],
@@ -476,7 +476,7 @@ def test_a_paused_account_is_not_synced_by_hand_and_a_failed_one_is_tried(small:
         foreground.sync(small.hub, "crm", by="t")
     accounts.set_state(small.hub, "crm", "failed", reason="x", by="t")
     assert foreground.sync(small.hub, "crm", ["tag"], by="t")["tag"]["error"] is None
-    with pytest.raises(accounts.AccountFault, match="no account 'nosuch'; there are: crm"):
+    with pytest.raises(accounts.AccountFault, match="no account 'nosuch', there are: crm"):
         foreground.sync(small.hub, "nosuch", by="t")
 
 
