@@ -79,7 +79,9 @@ def postgres_url() -> str:
 @pytest.fixture(scope="session")
 def emptied_postgres(postgres_url: str) -> Iterator[Database]:
     """That database with all tables and nothing in them."""
-    db = Database(postgres_url)
+    # these tests do not pull the plug, so they need not wait for the disk
+    mark = "&" if "?" in postgres_url else "?"
+    db = Database(f"{postgres_url}{mark}options=-csynchronous_commit%3Doff")
     if "test" not in (db.url.database or ""):
         pytest.fail("HUB_TEST_POSTGRES is emptied by these tests: the database's name must contain 'test'")
     with db.write() as conn:
@@ -92,9 +94,16 @@ def emptied_postgres(postgres_url: str) -> Iterator[Database]:
 
 def emptied(db: Database) -> Database:
     """The PostgreSQL database without rows."""
+    tables = reversed(Model.metadata.sorted_tables)
     with db.write() as conn:
-        names = ", ".join(f'"{name}"' for name in Model.metadata.tables)
-        conn.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        # TRUNCATE makes a new file for each table, which takes longer than most tests
+        conn.exec_driver_sql("; ".join(f'DELETE FROM "{each.name}"' for each in tables))
+        numbered = [
+            each.name for each in Model.metadata.tables.values() if each.autoincrement_column is not None and "id" in each.c
+        ]
+        conn.exec_driver_sql(
+            "; ".join(f"SELECT setval(pg_get_serial_sequence('\"{name}\"', 'id'), 1, false)" for name in numbered)
+        )
     return db
 
 

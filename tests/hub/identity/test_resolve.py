@@ -15,6 +15,8 @@ from hub.models import Customer, CustomerAlias, Event, LedgerEntry, Profile
 A, B = "13812345678", "13912345678"
 CODE_1, CODE_2 = "91350100M000100Y43", "91110000600037341L"
 Site = Any
+on_postgres = pytest.mark.parametrize("db", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+"""SQLite has one writer anyway."""
 
 
 def ident(kind: str, scope: str, value: str) -> dict[str, str]:
@@ -233,8 +235,6 @@ def test_created_and_merged_events_come_once(site: Site) -> None:
 
 @pytest.mark.parametrize("rounds", range(3))
 def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site: Site, rounds: int) -> None:
-    if site.hub.db.dialect == "sqlite":
-        pytest.skip("SQLite has one writer anyway")
     landers = [site.lander("person", key) for key in ("one", "two")]
     gate = threading.Barrier(2, timeout=10)
 
@@ -256,8 +256,6 @@ def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site:
 
 def test_a_worker_does_not_bring_back_what_a_person_merges_meanwhile(site: Site) -> None:
     """It had read the profile's customer before the merge; what it writes must belong to the survivor."""
-    if site.hub.db.dialect == "sqlite":
-        pytest.skip("SQLite has one writer anyway")
     from hub.identity import service
 
     site.land(record(site, plain("a", "张伟", A)), record(site, plain("b", "李强", B)))
