@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+from multiprocessing.util import Finalize
 from typing import Any
 
 from config.logging import configure
@@ -22,7 +22,8 @@ def wsgi() -> Any:
 
         runner = EmbeddedRunner(hub)
         runner.start()
-        atexit.register(runner.stop)
+        # granian's worker is a child of multiprocessing, which ends without ``atexit``.
+        Finalize(None, runner.stop, exitpriority=100)
         hub.runner = runner
     return create_app(hub)
 
@@ -48,4 +49,5 @@ def serve(settings: Settings) -> None:
         http=HTTPModes.http1,
         websockets=False,
         log_access=False,
+        workers_kill_timeout=40,
     ).serve()

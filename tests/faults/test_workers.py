@@ -60,9 +60,8 @@ def test_asked_to_stop_it_saves_lets_go_and_ends_within_seconds(busy: World, pro
     assert (left, errors) == (0, 0), "nobody has to wait for a lease to run out, and stopping is no failure"
 
 
+@pytest.mark.parametrize("database", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 def test_two_workers_share_the_work(busy: World, processes: list[Worker]) -> None:
-    if not busy.database:
-        pytest.skip("SQLite has one process")
     busy.taobao.faults.delay = 0.0
     for name in ("one", "two"):
         worker = Worker(busy, name)
