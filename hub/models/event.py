@@ -15,13 +15,16 @@ from hub.models.base import Model, instant, money, text
 class Event(Model, table=True):
     """Something that happened, written in the transaction of the change that caused it.
 
-    id: hash of the business fact (kind, subject, what makes it unique), so that a replay cannot mint a second one.
+    id: the business fact (subject, kind, what makes it unique), so that a replay cannot mint a second one.
     subject: ref of the order, refund, deal, profile or customer. data: JSON without personal values. pending: no rule
     has looked at it yet.
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_pending", "recorded_at", sqlite_where=sql("pending"), postgresql_where=sql("pending")),)
+    __table_args__ = (
+        Index("ix_event_pending", "recorded_at", sqlite_where=sql("pending"), postgresql_where=sql("pending")),
+        {"sqlite_with_rowid": False},
+    )
     id: str = text(primary_key=True)
     kind: str = text()
     account_id: int
