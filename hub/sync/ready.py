@@ -5,7 +5,7 @@ A thread of its own for it does not pay: both sides hold Python's lock for most 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -61,6 +61,7 @@ class Reader:
         self._ring, self._spec, self._mapping = ring, spec, mapping
         self._prefix = f"{account_id}|{stream}|"
         self._time = transforms.time(spec.cursor.zone or "UTC")
+        self._version_steps = spec.version.split(".") if spec.version else []
 
     def read(self, records: Sequence[Record]) -> Batch:
         """Body, key, version and hash of each record."""
@@ -92,12 +93,10 @@ class Reader:
             item.error = error
 
     def _version(self, record: Record) -> int:
-        if self._spec.version is None:
-            return 0
-        value: Any = record
-        for step in self._spec.version.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value in (None, ""):
+        value: Any = record if self._version_steps else None
+        for step in self._version_steps:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None or value == "":
             return 0
         try:
             if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
