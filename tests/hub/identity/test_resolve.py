@@ -233,6 +233,7 @@ def test_created_and_merged_events_come_once(site: Site) -> None:
     assert len(site.rows(Event)) == 2
 
 
+@on_postgres
 @pytest.mark.parametrize("rounds", range(3))
 def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site: Site, rounds: int) -> None:
     landers = [site.lander("person", key) for key in ("one", "two")]
@@ -254,6 +255,7 @@ def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site:
     assert site.faults() == []
 
 
+@on_postgres
 def test_a_worker_does_not_bring_back_what_a_person_merges_meanwhile(site: Site) -> None:
     """It had read the profile's customer before the merge; what it writes must belong to the survivor."""
     from hub.identity import service
