@@ -17,7 +17,14 @@ class SourceRecord(Model, table=True):
 
     __tablename__ = "source_record"
     __table_args__ = (
-        Index("ix_source_record_open", "account_id", "stream", sqlite_where=sql("is_open"), postgresql_where=sql("is_open")),
+        Index(
+            "ix_source_record_open",
+            "account_id",
+            "stream",
+            "ref",
+            sqlite_where=sql("is_open"),
+            postgresql_where=sql("is_open"),
+        ),
     )
     ref: str = text(primary_key=True)
     account_id: int

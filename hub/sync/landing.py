@@ -32,9 +32,9 @@ from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
 from hub.sync.connect import lock_account, public_settings
 from hub.sync.project import Landing, Projector
-from hub.sync.raw import storable
+from hub.sync.raw import parse, storable
 from hub.sync.ready import Bad, Batch, Item, Reader, nameless
-from hub.sync.withdraw import withdraw
+from hub.sync.withdraw import Gone, withdraw
 from mappings.compile import CompiledMapping, load_mapping
 from mappings.mapped import Mapped
 
@@ -230,7 +230,20 @@ class Lander:
         """Mark records as deleted at the source, and what was derived from them; how many were not marked before."""
         lock_account(conn, self._account_id)
         refs = [f"{self._account_id}|{self.stream}|{source_id}" for source_id in source_ids]
-        alive = [row[0] for row in select_in(conn, "source_record", ("ref", "deleted"), "ref", refs) if not row[1]]
-        if alive:
-            insert_events(conn, withdraw(conn, self._resolver, self._projector, alive, self.hub.now_us()))
-        return len(alive)
+        stored = select_in(conn, "source_record", ("ref", "deleted", "body"), "ref", refs)
+        gone = self._gone({ref: body for ref, deleted, body in stored if not deleted})
+        if gone.source_refs:
+            insert_events(conn, withdraw(conn, self._resolver, self._projector, gone, self.hub.now_us()))
+        return len(gone.source_refs)
+
+    def _gone(self, bodies: Mapping[str, bytes]) -> Gone:
+        found = Gone(list(bodies), {}, [])
+        for ref, body in bodies.items():
+            try:
+                records = self.mapping.apply(parse(self.hub.ring.unpack(body, ref))).records
+            except ConnectorError:
+                found.unread.append(ref)
+                continue
+            for record in records:
+                found.made.setdefault(record["kind"], []).append(f"{self._account_id}|{record['id']}")
+        return found

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Connection, true
+from sqlalchemy import Connection, exists, true
 from sqlmodel import col, delete, select
 
 from connectors.base import Record, Source
@@ -120,8 +120,8 @@ class _Pull:
             yield self._ask(missing, cursor, final=not missing)
 
     def _missing(self, after: str) -> list[str]:
-        seen = select(WalkSeen.ref).where(WalkSeen.walk == self.cursor.walk, WalkSeen.account_id == self.held.account_id)
-        return self._ids(after, col(SourceRecord.ref).not_in(seen))
+        seen = exists().where(col(WalkSeen.ref) == col(SourceRecord.ref), col(WalkSeen.walk) == self.cursor.walk)
+        return self._ids(after, ~seen)
 
     def _again(self) -> Iterator[Step]:
         """Known records by key: the open ones (rescan), or all (sweep)."""
@@ -133,12 +133,13 @@ class _Pull:
         yield Step([], [], replace(cursor, after=None), True)
 
     def _ids(self, after: str, condition: Any) -> list[str]:
+        """Keys of known records behind one of them, in the order of their refs: each row is passed once in a sweep."""
         statement = (
             select(SourceRecord.source_id)
             .where(SourceRecord.account_id == self.held.account_id, SourceRecord.stream == self.held.stream)
             .where(col(SourceRecord.deleted).is_(False), condition)
-            .where(col(SourceRecord.source_id) > after)
-            .order_by(col(SourceRecord.source_id))
+            .where(col(SourceRecord.ref) > f"{self.held.account_id}|{self.held.stream}|{after}")
+            .order_by(col(SourceRecord.ref))
             .limit(SWEEP_BATCH)
         )
         with self.hub.db.read() as conn:

@@ -3,47 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
 from hub.events.mint import EventRow, mint
 from hub.identity import ledger
 from hub.identity.resolve import Resolver
-from hub.store.bulk import delete_in, select_in
+from hub.store.bulk import Row, delete_in, select_in
 from hub.sync.project import Projector
 
-_MARKED = ("orders", "refund", "deal", "staff", "tag", "profile")
+TABLES = {"order": "orders", "refund": "refund", "deal": "deal", "staff": "staff", "tag": "tag", "customer": "profile"}
+_DEAL = ("ref", "account_id", "amount", "currency", "number", "state", "deleted")
 
 
-def withdraw(
-    conn: Connection, resolver: Resolver, projector: Projector, source_refs: Sequence[str], now: int
-) -> list[EventRow]:
+class Gone(NamedTuple):
+    """Records that are gone. made: kind -> refs of the rows that each made, as its body says.
+
+    unread: those whose body the mapping of today does not take; their rows are searched for.
+    """
+
+    source_refs: list[str]
+    made: dict[str, list[str]]
+    unread: list[str]
+
+
+def withdraw(conn: Connection, resolver: Resolver, projector: Projector, gone: Gone, now: int) -> list[EventRow]:
     """Mark the records and what came from them as deleted; a signed deal is thereby reversed. Returns the events."""
-    events = _reversed_deals(conn, projector, source_refs, now)
     ledger.lock(conn)
-    profiles = select_in(conn, "profile", ("ref", "account_id", "customer_id"), "source_ref", source_refs)
+    events = []
+    for ref, account, amount, currency, number, state, deleted in _rows(conn, "deal", _DEAL, gone):
+        if state == "signed" and not deleted:
+            data = {"amount": amount, "currency": currency, "number": number}
+            events.append(mint("deal.reversed", account, ref, now, now, data, pending="deal.reversed" in projector.wanted))
+    profiles = _rows(conn, "customer", ("ref", "customer_id"), gone)
     tagged = select_in(conn, "tag_assignment", ("profile_ref", "tag_ref"), "profile_ref", [row[0] for row in profiles])
     for ref, tag in tagged:
         account = int(ref.split("|")[0])
         data, fact = {"tag": tag}, f"{tag}|gone|{now}"
         events.append(mint("tag.removed", account, ref, now, now, data, fact=fact, pending="tag.removed" in projector.wanted))
     delete_in(conn, "tag_assignment", "profile_ref", {ref for ref, _ in tagged})
-    for table in ("source_record", *_MARKED):
-        column = "ref" if table == "source_record" else "source_ref"
-        statement = text(f'UPDATE "{table}" SET deleted = true WHERE "{column}" IN :refs')  # noqa: S608 - names are ours
-        for start in range(0, len(source_refs), 500):
-            conn.execute(
-                statement.bindparams(bindparam("refs", expanding=True)), {"refs": list(source_refs[start : start + 500])}
-            )
-    resolver.refresh(conn, sorted({row[2] for row in profiles}), now)
+    _mark(conn, "source_record", gone.source_refs)
+    for kind, table in TABLES.items():
+        _mark(conn, table, [row[0] for row in _rows(conn, kind, ("ref",), gone)])
+    resolver.refresh(conn, sorted({row[1] for row in profiles}), now)
     return events
 
 
-def _reversed_deals(conn: Connection, projector: Projector, source_refs: Sequence[str], now: int) -> list[EventRow]:
-    columns = ("ref", "account_id", "amount", "currency", "number", "state", "deleted")
-    found = []
-    for ref, account, amount, currency, number, state, deleted in select_in(conn, "deal", columns, "source_ref", source_refs):
-        if state == "signed" and not deleted:
-            data = {"amount": amount, "currency": currency, "number": number}
-            found.append(mint("deal.reversed", account, ref, now, now, data, pending="deal.reversed" in projector.wanted))
-    return found
+def _rows(conn: Connection, kind: str, columns: Sequence[str], gone: Gone) -> list[Row]:
+    """The rows that these records were the last to write."""
+    wanted, mine = ("source_ref", *columns), set(gone.source_refs)
+    found = [row for row in select_in(conn, TABLES[kind], wanted, "ref", gone.made.get(kind, ())) if row[0] in mine]
+    if gone.unread:
+        found += select_in(conn, TABLES[kind], wanted, "source_ref", gone.unread)
+    return [row[1:] for row in found]
+
+
+def _mark(conn: Connection, table: str, refs: Sequence[str]) -> None:
+    statement = text(f'UPDATE "{table}" SET deleted = true WHERE ref IN :refs')  # noqa: S608 - names are ours
+    statement = statement.bindparams(bindparam("refs", expanding=True))
+    for start in range(0, len(refs), 500):
+        conn.execute(statement, {"refs": list(refs[start : start + 500])})

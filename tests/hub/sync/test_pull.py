@@ -566,3 +566,54 @@ def test_runs_are_listed_and_shown(site: Site) -> None:
     assert runs.list_(site.hub, state="ok", limit=1) == listed[:1] and runs.list_(site.hub, state="failed") == []
     shown = runs.show(site.hub, listed[0]["id"])
     assert shown is not None and shown["changed"] == 2 and runs.show(site.hub, 999) is None
+
+
+# -- how it is looked up
+
+
+@pytest.mark.parametrize("task", ["pull", "rescan", "sweep"])
+def test_a_sweep_passes_each_known_record_once(small: Site, monkeypatch: pytest.MonkeyPatch, task: str) -> None:
+    """By an index and in its order: with a million records, sorting them for each hundred would never end."""
+    from sqlalchemy import event
+
+    small.world()
+    asked: list[tuple[str, Any]] = []
+    monkeypatch.setattr(pulling, "SWEEP_BATCH", 3)
+    work = pulling._Pull(small.hub, claims.Claim(small.account(), "order", task, 1, {}, None, 0), "t")
+    event.listen(small.hub.db.reader, "before_cursor_execute", lambda *found: asked.append((found[2], found[3])))
+    if task == "pull":
+        work._missing("")
+    else:
+        list(work._again())
+    (statement, values), *_ = [item for item in asked if "FROM source_record" in item[0]]
+    with small.hub.db.read() as conn:
+        plan = " ".join(row[3] for row in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values))
+    assert "TEMP B-TREE" not in plan and "SEARCH source_record" in plan and "SCAN" not in plan, plan
+
+
+def test_the_rows_of_a_gone_record_are_found_by_their_keys(small: Site) -> None:
+    from sqlalchemy import event
+
+    small.land(order("o1", "paid", 10), stream="order")
+    asked: list[tuple[str, Any]] = []
+    event.listen(small.hub.db.writer, "before_cursor_execute", lambda *found: asked.append((found[2], found[3])))
+    assert small.gone("o1", stream="order") == 1 and small.one(Order).deleted
+    with small.hub.db.read() as conn:
+        for statement, values in asked:
+            if statement.startswith("UPDATE"):
+                plan = " ".join(row[3] for row in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values))
+                assert "SCAN" not in plan, f"{statement}: {plan}"
+
+
+def test_what_the_mapping_of_today_does_not_take_is_marked_all_the_same(site: Site) -> None:
+    from mappings.compile import CompiledMapping
+
+    site.world().put("deal", {"id": "d1", "state": "signed", "amount": "10", "updated_at": "2026-11-22 11:00:00"})
+    do(site, "deal")
+    emits = [{"kind": "deal", "id": "id", "fields": {"number": "nowhere"}, "required": ["number"]}]
+    strict = CompiledMapping({"stream": "deal", "emits": emits}, zone="Asia/Shanghai", context={}, place="test")
+    from hub.sync.landing import Lander
+
+    with site.hub.db.write() as conn:
+        assert Lander(site.hub, accounts.get(site.hub, "crm"), "deal", mapping=strict).gone(conn, ["d1"]) == 1
+    assert site.one(Deal).deleted

@@ -398,7 +398,7 @@ def upgrade() -> None:
     with op.batch_alter_table("source_record", schema=None) as batch_op:
         batch_op.create_index(
             "ix_source_record_open",
-            ["account_id", "stream"],
+            ["account_id", "stream", "ref"],
             unique=False,
             sqlite_where=sa.text("is_open"),
             postgresql_where=sa.text("is_open"),
