@@ -39,7 +39,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench.orders
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m slow --override-ini addopts=-ra tests/faults
+	$(BIN)/python -m pytest -q -m slow tests/faults tests/real
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

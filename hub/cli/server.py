@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as stdjson
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +81,9 @@ def worker() -> None:
 def sandbox(
     platform: Annotated[list[str] | None, typer.Argument(help="platforms; none = all that have a simulator")] = None,
     seed: Annotated[Path | None, typer.Option(help="your own export, for one platform")] = None,
+    ahead: Annotated[
+        float, typer.Option(help="hours from the newest time in the seed to the clock, so that all its days have closed")
+    ] = 36,
     port: Annotated[int, typer.Option(help="first port; 0 = any free ones")] = 0,
     write: Annotated[Path | None, typer.Option(help="write each platform's settings to this folder as JSON")] = None,
     json: Json = False,
@@ -90,7 +94,7 @@ def sandbox(
     names = platform or [name for name, entry in registry.entries().items() if entry.simulator()]
     if seed and len(names) != 1:
         raise fail("--seed: 只能配一个平台 / goes with exactly one platform", 2)
-    served = [_serve(name, seed, port + number if port else 0) for number, name in enumerate(names)]
+    served = [_serve(name, seed, ahead, port + number if port else 0) for number, name in enumerate(names)]
     told = {running.simulator.name: _described(running, seed) for running in served}
     for name, item in told.items():
         if write:
@@ -105,7 +109,7 @@ def sandbox(
             running.close()
 
 
-def _serve(name: str, seed: Path | None, port: int) -> Any:
+def _serve(name: str, seed: Path | None, ahead: float, port: int) -> Any:
     from connectors import registry
     from connectors.sandbox import Served
 
@@ -116,6 +120,7 @@ def _serve(name: str, seed: Path | None, port: int) -> Any:
         simulator = kind()
         if seed:
             simulator.seed_file(existing(seed))
+            simulator.offset += timedelta(hours=ahead)
         return Served(simulator, port)
     except (registry.UnknownConnector, ValueError) as error:
         raise fail(str(error), 2) from None
