@@ -71,6 +71,8 @@ def desk(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch, feed: 
     for name in [name for name in os.environ if name.startswith("HUB_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    # Logs are set up once a process, and this one runs other tests too.
+    monkeypatch.setattr("config.logging.configure", lambda level: None)
     monkeypatch.setattr(database, "PRAGMAS", (*(p for p in database.PRAGMAS if "synchronous" not in p), "synchronous=OFF"))
     (tmp_path / "var").mkdir()
     shutil.copy(template, tmp_path / "var" / "hub.db")

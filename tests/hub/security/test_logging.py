@@ -132,10 +132,18 @@ def test_values_are_cleaned_to_their_depth() -> None:
 @pytest.fixture
 def configured() -> Iterator[None]:
     """A process whose logs are set up."""
-    before = structlog.get_config()
+    before, last = structlog.get_config(), logging.lastResort
+    levels = {
+        name: logging.getLogger(name).level for name in ("apscheduler", "alembic", "werkzeug", "procrastinate", "urllib3")
+    }
+    formatter = last.formatter if last else None
     configure("info")
     yield
     structlog.configure(**before)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    if last:
+        last.setFormatter(formatter)
 
 
 def test_a_line_is_json_and_clean_even_with_an_exception(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
