@@ -80,7 +80,10 @@ def _drain(
     while True:
         outcome = pull(hub, account.id or 0, stream, task=task, seconds=2.0, by=by)
         if outcome is None:
-            return ConnectorError("error.stream_busy")
+            if not _abandoned(hub, account.id or 0, stream, task):
+                return ConnectorError("error.stream_busy")
+            _make_due(hub, account.id or 0, stream, task)
+            continue
         total.add(outcome.counts)
         progress(stream, total)
         if isinstance(outcome.error, Throttled):
@@ -88,6 +91,21 @@ def _drain(
             _make_due(hub, account.id or 0, stream, task)
         elif outcome.error is not None or not outcome.more:
             return outcome.error
+
+
+def _abandoned(hub: Hub, account_id: int, stream: str, task: str) -> bool:
+    """Wait for a lease that nobody renews, whose holder was killed; False when somebody is at work on the stream."""
+    mine = (col(AccountStream.account_id) == account_id, col(AccountStream.stream) == stream, col(AccountStream.task) == task)
+    held: datetime | None = None
+    while True:
+        with hub.db.read() as conn:
+            until = conn.execute(select(AccountStream.lease_until).where(*mine)).scalar_one()
+        if until < hub.now():
+            return True
+        if held is not None and until != held:
+            return False
+        held = until
+        hub.sleep(1.0)
 
 
 def _make_due(

@@ -30,7 +30,9 @@ from hub.identity.resolve import Resolver
 from hub.models import AccountStream
 from hub.store import database
 from hub.sync import connect, quarantine
+from hub.sync.claims import advance, claim
 from hub.sync.cursor import Cursor
+from hub.sync.foreground import sync
 from hub.sync.pull import Outcome, pull
 from hub.sync.raw import parse
 
@@ -312,6 +314,31 @@ def test_a_record_that_nobody_foresaw_is_set_apart(reading: Reading, monkeypatch
     monkeypatch.undo()
     assert quarantine.replay(reading.hub, by="test") == {"tried": 1, "landed": 1, "failed": 0}
     reading.complete(keys)
+
+
+@pytest.mark.parametrize("reading", ["taobao order"], indirect=True)
+def test_a_sync_by_hand_waits_for_the_lease_of_a_killed_one_and_not_for_a_living_one(reading: Reading) -> None:
+    keys = reading.populate(10)
+    held = claim(reading.hub, reading.account, "order", "pull")
+    assert held is not None
+    began = reading.sim.now()
+    assert sync(reading.hub, "taobao", ["order"], by="test")["order"]["error"] is None
+    assert timedelta(seconds=89) < reading.sim.now() - began < timedelta(seconds=120)
+    reading.complete(keys)
+
+    with reading.hub.db.write() as conn:
+        conn.execute(text("UPDATE account_stream SET next_run_at = 0"))
+    held = claim(reading.hub, reading.account, "order", "pull")
+    assert held is not None
+
+    def renew(seconds: float) -> None:
+        reading.forward(seconds)
+        with reading.hub.db.write() as conn:
+            advance(conn, reading.hub, held)
+
+    reading.hub.sleep = renew
+    error = sync(reading.hub, "taobao", ["order"], by="test")["order"]["error"]
+    assert error["key"] == "error.stream_busy"
 
 
 def test_two_threads_that_need_a_token_at_once_fetch_one(tmp_path: Path) -> None:

@@ -537,7 +537,15 @@ def test_sync_tells_an_error_and_goes_on_with_the_next_stream(small: Site) -> No
 
 
 def test_sync_says_when_a_worker_has_the_stream(small: Site) -> None:
-    assert claims.claim(small.hub, small.account(), "person", "pull")
+    held = claims.claim(small.hub, small.account(), "person", "pull")
+    assert held is not None
+
+    def renew(seconds: float) -> None:
+        small.now += timedelta(seconds=seconds)
+        with small.hub.db.write() as conn:
+            claims.advance(conn, small.hub, held)
+
+    small.hub.sleep = renew
     found = foreground.sync(small.hub, "crm", ["person"], by="t")
     assert found["person"]["error"]["key"] == "error.stream_busy"
 
