@@ -28,6 +28,7 @@ def sync(
     """Pull an account's streams (all, in their order) until nothing is left; counts and error per stream."""
     account = _working(hub, key)
     _check_stretch(hub, since, until)
+    accounts.plan_streams(hub)
     specs = registry.get(account.platform).manifest.streams
     found = {}
     for stream in pulled_streams(account, streams):
