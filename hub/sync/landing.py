@@ -54,9 +54,15 @@ _upsert_quarantine = Upsert(
 )
 
 
+MOST_UNKNOWN, MOST_PROBLEMS = 300, 2000
+
+
 @dataclass
 class Counts:
-    """What landing a batch did. problems: source id -> error of the records that went to quarantine."""
+    """What landing a batch did. problems: source id -> error of the records that went to quarantine.
+
+    Sums are bounded: of unknown fields and words the most frequent are kept, of problems the first.
+    """
 
     fetched: int = 0
     changed: int = 0
@@ -73,8 +79,14 @@ class Counts:
         """Sum up."""
         for name in ("fetched", "changed", "unchanged", "older", "quarantined", "events", "created", "merged"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.unknown.update(other.unknown)
-        self.problems.update(other.problems)
+        self.unknown = frequent(self.unknown + other.unknown)
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.update(other.problems)
+
+
+def frequent(unknown: Counter[str]) -> Counter[str]:
+    """The most frequent ones. A field of free text that is mapped as a list of words has a new one in each record."""
+    return unknown if len(unknown) <= MOST_UNKNOWN else Counter(dict(unknown.most_common(MOST_UNKNOWN)))
 
 
 class Lander:

@@ -13,7 +13,7 @@ from sqlmodel import col, insert, select, update
 from hub.core import Hub
 from hub.models import Account, Run
 from hub.models.base import table
-from hub.sync.landing import Counts
+from hub.sync.landing import Counts, frequent
 
 _COUNTED = ("fetched", "changed", "unchanged", "older", "quarantined", "events")
 
@@ -30,7 +30,7 @@ def count(conn: Connection, run_id: int, counts: Counts, now: datetime, **values
     sums = {name: getattr(Run, name) + getattr(counts, name) for name in _COUNTED}
     if counts.unknown:
         stored = conn.execute(select(Run.unknown).where(col(Run.id) == run_id)).scalar_one()
-        values["unknown"] = dict(Counter(stored) + counts.unknown)
+        values["unknown"] = dict(frequent(Counter(stored) + counts.unknown))
     statement = update(Run).where(col(Run.id) == run_id)
     conn.execute(statement.values(pages=col(Run.pages) + 1, progress_at=now, **sums, **values))
 

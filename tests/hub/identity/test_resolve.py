@@ -256,6 +256,26 @@ def test_two_workers_that_bring_the_same_new_key_at_once_make_one_customer(site:
 
 
 @on_postgres
+def test_one_record_that_two_workers_land_at_once_is_landed_once(site: Site) -> None:
+    """A push and a page bring it in the same moment, without any key that would join them."""
+    lander, gate, changed = site.lander(), threading.Barrier(2, timeout=10), []
+
+    def work() -> None:
+        with site.hub.db.write() as conn:
+            conn.exec_driver_sql("SELECT 1")
+            gate.wait()
+            changed.append(lander.land(conn, [record(site, plain("a", "张伟", tags=[{"id": "vip"}]))]).changed)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(changed) == [0, 1] and len(site.rows(Customer)) == 1
+    assert sorted(row.kind for row in site.rows(Event)) == ["customer.created", "tag.added"] and site.faults() == []
+
+
+@on_postgres
 def test_a_worker_does_not_bring_back_what_a_person_merges_meanwhile(site: Site) -> None:
     """It had read the profile's customer before the merge; what it writes must belong to the survivor."""
     from hub.identity import service

@@ -24,7 +24,7 @@ from hub.models import (
     Tag,
     TagAssignment,
 )
-from hub.sync import quarantine
+from hub.sync import landing, quarantine
 from hub.sync.landing import Lander
 from hub.sync.raw import dump, parse
 
@@ -190,6 +190,48 @@ def test_unknown_fields_and_words_are_counted_by_name(small: Site) -> None:
     )
     assert counts.unknown == {"colour": 2, "gift": 1, "state=lost": 2} and counts.changed == 2
     assert {row.state for row in small.rows(Order)} == {"unknown"} and small.rows(Order)[0].state_raw == "lost"
+
+
+def test_what_is_unknown_is_counted_without_end_and_kept_with_one(small: Site) -> None:
+    """A field of free text that is mapped as a list of words must not fill the memory and the run."""
+    world = small.world()
+    for number in range(1200):
+        world.put("order", order(f"o{number}", state=f"word {number}" if number % 2 else "often"))
+    from hub.sync.foreground import sync
+
+    found = sync(small.hub, "crm", ["order"], by="t")["order"]
+    assert found["changed"] == 1200 and found["unknown"]["state=often"] == 600 and len(found["unknown"]) <= landing.MOST_UNKNOWN
+    from hub.models import Run
+
+    stored = small.rows(Run)[0].unknown
+    assert stored["state=often"] == 600 and len(stored) <= landing.MOST_UNKNOWN
+
+
+# -- a buyer in an order and a record of his own
+
+
+def buyer(own: str, name: str, hour: int, **more: Any) -> dict[str, Any]:
+    return order(f"of-{own}-{hour}", hour) | {"buyer": {"id": own, "name": name, **more}}
+
+
+def test_an_order_does_not_overwrite_what_the_buyers_own_record_says(site: Site) -> None:
+    site.land(site.person("a", "张伟", "13900000001", at=AT.format(9), stage="won"))
+    site.land(buyer("a", "阿伟", 12), stream="order")
+    assert site.golden(site.home("crm/a")) == {
+        "display_name": "张伟",
+        "phones": ["13900000001"],
+        "stage": "won",
+        "kind": "person",
+    }
+    assert site.one(Order).profile_ref == site.ref("crm/a")
+
+
+def test_the_buyers_own_record_overwrites_what_orders_said(site: Site) -> None:
+    site.land(buyer("a", "阿伟", 12), stream="order")
+    site.land(buyer("a", "大伟", 13), stream="order")
+    assert site.golden(site.home("crm/a"))["display_name"] == "大伟"
+    site.land(site.person("a", "张伟", "13900000001", at=AT.format(9)))
+    assert site.golden(site.home("crm/a"))["display_name"] == "张伟" and len(site.rows(Profile)) == 1 and site.faults() == []
 
 
 # -- events
