@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hub.core import Hub
 from hub.models import Model
 from hub.store.database import Database
 from hub.store.migrate import upgrade, versions
+from hub.store.types import to_us
 
 SEEN = "INSERT INTO walk_seen (ref, account_id, stream, walk) VALUES (:ref, 1, 's', 1)"
 
@@ -44,6 +46,15 @@ def test_a_fresh_hub_brings_its_own_sqlite_up_to_date(tmp_path: Path) -> None:
     try:
         present, newest = versions(hub.db)
         assert present == newest and (tmp_path / "deep" / "er" / "hub.db").exists()
+    finally:
+        hub.close()
+
+
+def test_the_clock_can_be_set_back_for_a_rehearsal(tmp_path: Path) -> None:
+    hub = Hub.open(Settings(data_dir=tmp_path, clock_offset=-86400.0))
+    try:
+        assert 86399 < (datetime.now(UTC) - hub.now()).total_seconds() < 86401
+        assert abs(hub.now_us() - to_us(hub.now())) < 1_000_000
     finally:
         hub.close()
 

@@ -550,6 +550,13 @@ def test_sync_says_when_a_worker_has_the_stream(small: Site) -> None:
     assert found["person"]["error"]["key"] == "error.stream_busy"
 
 
+def test_sync_reads_streams_that_a_newer_connector_has_brought(small: Site) -> None:
+    small.world().put("tag", {"id": "vip", "name": "VIP"})
+    with small.hub.db.write() as conn:
+        conn.exec_driver_sql("DELETE FROM account_stream WHERE stream = 'tag'")
+    assert foreground.sync(small.hub, "crm", ["tag"], by="t")["tag"]["changed"] == 1
+
+
 def test_a_preview_writes_nothing(site: Site) -> None:
     put(site, 3)
     site.world().put("order", order("o1", "lost", 10) | {"colour": 1}, order("o2", "paid", 10) | {"total": "x"})
