@@ -31,6 +31,9 @@ _LOCK = text(
 _NEW = text("INSERT INTO budget (account_id, state) VALUES (:account, '{}') ON CONFLICT DO NOTHING")
 _KEEP = text("UPDATE budget SET state = :state WHERE account_id = :account")
 _UNTIL = "until"
+PARTS = 20
+TICK = 0.001
+"""Seconds on the safe side of a part's end."""
 
 
 def conninfo(hub: Hub) -> str:
@@ -40,30 +43,38 @@ def conninfo(hub: Hub) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """So many calls in a span of seconds, counted under a key: [number of the span, calls in it, calls in the one before].
-
-    The calls of the last span are those of the running one and, of the one before, the part that still lies in it.
-    """
+    """So many calls in any stretch of ``span`` seconds, counted under a key in parts of it: [number of the newest part,
+    calls in each of the last parts, oldest first]. The part that is half over counts in full."""
 
     key: str
     limit: int
     span: float
 
-    def now(self, state: dict[str, Any], moment: float) -> list[int]:
-        """The counts at this moment."""
-        number = int(moment // self.span)
-        stored, used, before = state.get(self.key) or (number, 0, 0)
-        if stored == number:
-            return [number, used, before]
-        return [number, 0, used if stored == number - 1 else 0]
+    @property
+    def _part(self) -> float:
+        return self.span / PARTS
+
+    def counts(self, state: dict[str, Any], moment: float) -> tuple[int, list[int]]:
+        """The number of the part that the moment lies in, and the calls of it and those before it."""
+        number = int(moment // self._part)
+        stored, counts = state.get(self.key) or (number, [])
+        counts = [*[0] * (PARTS + 1), *counts, *[0] * min(max(number - stored, 0), PARTS + 1)]
+        return max(number, stored), counts[-PARTS - 1 :]
 
     def wait(self, state: dict[str, Any], moment: float) -> float:
         """Seconds until a call has its place; 0: now."""
-        number, used, before = self.now(state, moment)
-        if used >= self.limit:
-            return (number + 1) * self.span - moment + self.span / self.limit
-        left = number + 1 - moment / self.span
-        return max(0.0, (left - (self.limit - 1 - used) / before) * self.span) if before else 0.0
+        number, counts = self.counts(state, moment)
+        over = sum(counts) - self.limit + 1
+        for older, count in enumerate(counts, 1):
+            if over <= 0:
+                return 0.0 if older == 1 else (number + older - 1) * self._part - moment + TICK
+            over -= count
+        return (number + PARTS + 1) * self._part - moment + TICK
+
+    def take(self, state: dict[str, Any], moment: float) -> None:
+        """Count a call."""
+        number, counts = self.counts(state, moment)
+        state[self.key] = [number, [*counts[:-1], counts[-1] + 1]]
 
 
 class _Gate:
@@ -117,8 +128,7 @@ class SharedBudgets:
             if wait > 0:
                 return float(wait)
             for cell in cells:
-                number, used, before = cell.now(state, now)
-                state[cell.key] = [number, used + 1, before]
+                cell.take(state, now)
             if cells:
                 self._keep(conn, state)
         return 0.0
