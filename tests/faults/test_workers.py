@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from config.settings import Settings
 from hub.core import Hub
 from hub.jobs import work
+from hub.jobs.distributed import DistributedRunner
 from hub.jobs.embedded import EmbeddedRunner
 from hub.jobs.plan import Planner
 from tests.faults.conftest import Make
@@ -102,6 +104,32 @@ def test_a_database_that_drops_its_connections_is_waited_for(
         assert worker.process.poll() is None, "the process outlives its connections"
         sound(world, hub)
         agrees(world, hub)
+
+
+@pytest.mark.parametrize("database", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+def test_the_engine_clears_away_what_a_killed_worker_was_doing(busy: World, processes: list[Worker]) -> None:
+    worker = Worker(busy)
+    processes.append(worker)
+    worker.start()
+    until(lambda: busy.taobao.calls.total() > 3, 15, worker.log())
+    worker.kill()
+    with busy.opened() as hub:
+        with hub.db.write() as conn:
+            doing = conn.execute(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'")).scalar_one()
+            conn.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '2 minutes'"))
+        assert doing > 0
+        runner = DistributedRunner(hub)
+
+        async def tidy() -> None:
+            async with runner.app.open_async():
+                await runner._tidy(0)
+
+        asyncio.run(tidy())
+        with hub.db.read() as conn:
+            left = dict(conn.execute(text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")).all())
+        assert "doing" not in left
+        assert left["failed"] == doing
+        assert runner.state() == {"engine": "distributed", "jobs": left}
 
 
 def test_stopping_in_the_middle_of_a_plan_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
