@@ -13,9 +13,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.core import Hub
 from hub.jobs import work
-from hub.jobs.plan import Planner
+from hub.jobs.plan import PRIORITY, Planner
 
 log = structlog.get_logger("hub.jobs")
+URGENT = PRIORITY["deliver"]
+URGENT_THREADS = 4
 
 
 class EmbeddedRunner:
@@ -31,6 +33,8 @@ class EmbeddedRunner:
         self._stop, self._lock = threading.Event(), threading.Lock()
         hub.stopping = self._stop.is_set
         self._pool = futures.ThreadPoolExecutor(hub.settings.threads, "job")
+        # Pushes and deliveries do not stand in line behind the first reading of a dozen accounts.
+        self._urgent = futures.ThreadPoolExecutor(URGENT_THREADS, "urgent")
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -45,7 +49,8 @@ class EmbeddedRunner:
             if name in self._running or self._stop.is_set():
                 return False
             self._running[name] = datetime.now(UTC)
-            self._pool.submit(self._work, name, job, key)
+            pool = self._urgent if PRIORITY.get(job, 0) >= URGENT else self._pool
+            pool.submit(self._work, name, job, key)
         return True
 
     def _work(self, name: str, job: str, key: str) -> None:
@@ -72,7 +77,8 @@ class EmbeddedRunner:
         self._stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
-        self._pool.shutdown(wait=True)
+        for pool in (self._urgent, self._pool):
+            pool.shutdown(wait=True)
 
     def run_forever(self) -> None:
         """See ``Runner.run_forever``. SIGTERM lets running jobs save and end, so that no lease is left behind."""

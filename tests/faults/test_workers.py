@@ -151,3 +151,19 @@ def test_stopping_in_the_middle_of_a_plan_waits_for_nobody(tmp_path: Path, monke
     stopper.join(5)
     assert not stopper.is_alive(), "the plan waits for the scheduler, and the scheduler for the plan"
     hub.close()
+
+
+def test_pushes_and_deliveries_do_not_stand_behind_long_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free, done = threading.Event(), threading.Event()
+    monkeypatch.setitem(work.NAMES, "pull", lambda hub, key: free.wait(10))
+    monkeypatch.setitem(work.NAMES, "inbox", lambda hub, key: done.set())
+    hub = Hub.open(Settings(data_dir=tmp_path, threads=1))
+    runner = EmbeddedRunner(hub)
+    try:
+        assert all(runner.submit("pull", f"{account}:order:pull") for account in range(3))
+        assert runner.submit("inbox", "1")
+        assert done.wait(5)
+    finally:
+        free.set()
+        runner.stop()
+        hub.close()
