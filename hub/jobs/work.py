@@ -16,7 +16,7 @@ from hub.core import Hub
 from hub.events import delivery, rules, settle
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
-from hub.sync import inbox
+from hub.sync import inbox, runs
 from hub.sync.pull import pull
 
 KEEP_PUSHES = timedelta(days=30)
@@ -52,13 +52,15 @@ def do_deliver(hub: Hub, key: str) -> None:
 
 
 def do_housekeep(hub: Hub, key: str) -> None:
-    """Drop what is no longer needed: pushes done long ago, counters of last season; plan what a newer connector brings."""
+    """Drop what is no longer needed: pushes done long ago, counters of last season; close runs whose process was killed;
+    plan what a newer connector brings."""
     accounts.plan_streams(hub)
     now = hub.now()
     with hub.db.write() as conn:
         old = delete(InboxRow).where(col(InboxRow.state) == "done", col(InboxRow.received_at) < now - KEEP_PUSHES)
         conn.execute(old)
         conn.execute(delete(PushCounter).where(col(PushCounter.last_at) < now - timedelta(days=90)))
+        runs.close_abandoned(conn, now)
 
 
 NAMES: dict[str, Callable[[Hub, str], None]] = {

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy import select as sa_select
-from sqlmodel import col, insert, select, update
+from sqlmodel import col, func, insert, select, update
 
 from hub.core import Hub
-from hub.models import Account, Run
+from hub.models import Account, AccountStream, Run
 from hub.models.base import table
 from hub.sync.landing import Counts, frequent
 
+ABANDONED = timedelta(days=1)
 _COUNTED = ("fetched", "changed", "unchanged", "older", "quarantined", "events")
 
 
@@ -41,6 +42,14 @@ def finish(hub: Hub, run_id: int, state: str | None = None, error: dict[str, Any
         if state is None:
             state = "partial" if conn.execute(select(Run.quarantined).where(col(Run.id) == run_id)).scalar_one() else "ok"
         conn.execute(update(Run).where(col(Run.id) == run_id).values(state=state, error=error, ended_at=hub.now()))
+
+
+def close_abandoned(conn: Connection, now: datetime) -> None:
+    """Close the runs that have not moved for a day and that no stream goes on with: their process was killed."""
+    last = func.coalesce(Run.progress_at, Run.started_at)
+    carried_on = select(AccountStream.run_id).where(col(AccountStream.run_id).is_not(None))
+    dead = update(Run).where(col(Run.state) == "running", last < now - ABANDONED, col(Run.id).not_in(carried_on))
+    conn.execute(dead.values(state="stopped", ended_at=now))
 
 
 def list_(

@@ -76,13 +76,14 @@ def _patch(point: str, nth: int, after: bool) -> None:
     *path, last = name.split(".")
     for step in path:
         owner = getattr(owner, step)
-    setattr(owner, last, _deadly(getattr(owner, last), nth, after))
+    setattr(owner, last, deadly(getattr(owner, last), nth, after))
 
 
-def _deadly(function: Callable[..., Any], nth: int, after: bool) -> Callable[..., Any]:
+def deadly(function: Callable[..., Any], nth: int, after: bool) -> Callable[..., Any]:
+    """The function, which kills the process before or after its nth call."""
     calls = 0
 
-    def deadly(*args: Any, **kwargs: Any) -> Any:
+    def fatal(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == nth and not after:
@@ -92,4 +93,4 @@ def _deadly(function: Callable[..., Any], nth: int, after: bool) -> Callable[...
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    return deadly
+    return fatal

@@ -107,7 +107,7 @@ def test_the_whole_file_under_a_hundred_kills(world_of: Make, database: str) -> 
     world = world_of(REAL, database=database)
     with world.opened() as hub:
         siege = Siege(world, hub, workers=2 if database else 1)
-        siege.run(60, 60, patience=300)
+        siege.run(85, 60, patience=300)
         assert siege.kills.total() >= 100
         sound(world, hub)
         agrees(world, hub)
