@@ -64,15 +64,15 @@ class Siege:
         while (self.world.asked() == worker.asked or time.monotonic() < grown) and time.monotonic() < until:
             time.sleep(0.02)
 
-    def run(self, reading: int, delivering: int, *, patience: float) -> None:
-        """The whole siege; at the end the hub is left in peace."""
+    def run(self, reading: int, delivering: int, *, patience: float, longest: float = 0.8) -> None:
+        """The whole siege; at the end the hub is left in peace. longest: seconds that it may be at work before a kill."""
         began = time.monotonic()
         for worker in self.workers:
             worker.start()
         try:
-            self.kill_some("read", reading, 0.8)
+            self.kill_some("read", reading, longest)
             self._wait(read_through, patience)
-            self.kill_some("deliver", delivering, 0.6)
+            self.kill_some("deliver", delivering, longest * 0.75)
             self._wait(finished, patience)
             took = time.monotonic() - began
             stopped = [worker.stop() for worker in self.workers]
@@ -107,7 +107,7 @@ def test_the_whole_file_under_a_hundred_kills(world_of: Make, database: str) -> 
     world = world_of(REAL, database=database)
     with world.opened() as hub:
         siege = Siege(world, hub, workers=2 if database else 1)
-        siege.run(85, 60, patience=300)
+        siege.run(80, 60, patience=300, longest=0.5)
         assert siege.kills.total() >= 100
         sound(world, hub)
         agrees(world, hub)

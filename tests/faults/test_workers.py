@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,9 @@ def test_the_engine_clears_away_what_a_killed_worker_was_doing(busy: World, proc
             async with runner.app.open_async():
                 await runner._tidy(0)
 
-        asyncio.run(tidy())
+        # The browser tests leave an event loop running in this thread.
+        with ThreadPoolExecutor(1) as apart:
+            apart.submit(asyncio.run, tidy()).result()
         with hub.db.read() as conn:
             left = dict(conn.execute(text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")).all())
         assert "doing" not in left
