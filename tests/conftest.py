@@ -22,6 +22,25 @@ if str(ROOT) not in sys.path:  # harnesses are imported as tests.…, also by pr
     sys.path.insert(0, str(ROOT))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Each process of a parallel run (pytest -n) has a PostgreSQL database of its own, made anew."""
+    url, worker = os.environ.get("HUB_TEST_POSTGRES"), os.environ.get("PYTEST_XDIST_WORKER")
+    if not url or not worker:
+        return
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+
+    base = make_url(url).set(drivername="postgresql+psycopg")
+    own = f"{base.database}_{worker}"
+    if "test" in own:
+        engine = create_engine(base, isolation_level="AUTOCOMMIT")
+        with engine.connect() as conn:
+            conn.execute(text(f'DROP DATABASE IF EXISTS "{own}" WITH (FORCE)'))
+            conn.execute(text(f'CREATE DATABASE "{own}"'))
+        engine.dispose()
+        os.environ["HUB_TEST_POSTGRES"] = make_url(url).set(database=own).render_as_string(hide_password=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """A skip of a required kind is a failure."""
@@ -47,7 +66,8 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests only where they are asked for."""
+    """Slow tests only where they are asked for; the longest files first, so that parallel processes end together."""
+    items.sort(key=lambda item: "faults" not in item.path.parts)
     if "slow" in config.option.markexpr:
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
