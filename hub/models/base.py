@@ -43,8 +43,14 @@ def text(
     return Field(default=None if nullable and default is ... else default, sa_column=column)
 
 
+def packed(place: str = "", *, nullable: bool = False) -> Any:
+    """A body that the caller seals with ``KeyRing.pack``. place: what stands before the row's key in what is authenticated."""
+    column = Column(LargeBinary, nullable=nullable, info={"packed": place})
+    return Field(default=None if nullable else ..., sa_column=column, repr=False)
+
+
 def blob(*, primary_key: bool = False, nullable: bool = False) -> Any:
-    """Bytes: a hash, a blind index, or a body sealed by the caller."""
+    """Bytes that are not sealed: a hash or a blind index."""
     column = Column(LargeBinary, primary_key=primary_key, nullable=nullable)
     return Field(default=None if nullable else ..., sa_column=column, repr=False)
 

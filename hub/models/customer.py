@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlmodel import Field
 
-from hub.models.base import Model, blob, instant, sealed, text
+from hub.models.base import Model, blob, instant, packed, sealed, text
 
 
 class Customer(Model, table=True):
@@ -23,7 +23,7 @@ class Customer(Model, table=True):
     kind: str = text(default="unknown")
     state: str = text(default="active")
     merged_into: str | None = text(nullable=True)
-    data: bytes = blob()
+    data: bytes = packed("customer|")
     profiles: int = 1
     owner: str | None = sealed("customer.owner", nullable=True)
     stage: str | None = text(nullable=True)
@@ -44,7 +44,7 @@ class Profile(Model, table=True):
     customer_id: str = text(index=True)
     rule: str = text()
     evidence: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
-    data: bytes = blob()
+    data: bytes = packed("profile|")
     hash: bytes = blob()
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     deleted: bool = False

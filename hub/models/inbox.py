@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Index
 from sqlmodel import Field
 
-from hub.models.base import Model, blob, instant, text
+from hub.models.base import Model, instant, packed, text
 
 
 class Inbox(Model, table=True):
@@ -21,7 +21,7 @@ class Inbox(Model, table=True):
     __table_args__ = (Index("ix_inbox_due", "state", "next_at"), Index("ix_inbox_account", "account_id", "received_at"))
     key: str = text(primary_key=True)
     account_id: int
-    body: bytes = blob()
+    body: bytes = packed()
     state: str = text(default="pending")
     attempts: int = 0
     times: int = 1

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlalchemy import text as sql
 from sqlmodel import Field
 
-from hub.models.base import Model, blob, instant, text
+from hub.models.base import Model, blob, instant, packed, text
 
 
 class SourceRecord(Model, table=True):
@@ -30,7 +30,7 @@ class SourceRecord(Model, table=True):
     account_id: int
     stream: str = text()
     source_id: str = text()
-    body: bytes = blob()
+    body: bytes = packed()
     hash: bytes = blob()
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     is_open: bool = False
@@ -61,7 +61,7 @@ class Quarantined(Model, table=True):
     account_id: int = Field(index=True)
     stream: str = text()
     source_id: str = text()
-    body: bytes = blob()
+    body: bytes = packed()
     error: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     state: str = text(default="open")
     attempts: int = 1

@@ -1,7 +1,8 @@
 """The key ring: seals what is personal or secret, and makes blind indexes.
 
-Keys have ids and can be rotated while running: the newest seals, all of them open. The index key does not rotate with
-them, or equality would be lost. The file holds ``{"active": 1, "keys": {"1": <base64>}, "index": <base64>}``.
+Keys have ids and can be rotated while running (``hub/security/rotate.py``): the newest seals, all of them open, and a
+process looks every few seconds whether the file has changed. The index key does not rotate with them, or equality would be
+lost. The file holds ``{"active": 1, "keys": {"1": <base64>}, "index": <base64>}``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +29,8 @@ SMALL = 320
 LEVEL = -1
 """Of zstd: less than half the time of level 1, a tenth larger."""
 SHORTEST_INDEX = 16
+LOOK_SECONDS = 5.0
+"""A ring that came from a file sees within so many seconds that the file has changed."""
 _local = threading.local()
 
 
@@ -48,12 +52,37 @@ class KeyRing:
     def __init__(self, keys: dict[int, bytes], active: int, index: bytes) -> None:
         if active not in keys:
             raise KeyFault(f"the active key {active} is not in the ring")
-        self.active, self._keys = active, keys
-        self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
-        self._seal, self._head = self._ciphers[active], bytes([active])
         if not SHORTEST_INDEX <= len(index) <= 64:
             raise KeyFault("the index key is not 16 to 64 bytes long")
         self._index = index
+        self._path: Path | None = None
+        self._written, self._look = 0, float("inf")
+        self._take(keys, active)
+
+    def _take(self, keys: dict[int, bytes], active: int) -> None:
+        self._keys, self._ciphers = keys, {number: AESGCM(key) for number, key in keys.items()}
+        # One value, read once: another thread may be sealing.
+        self._sealing = bytes([active]), self._ciphers[active]
+
+    @property
+    def active(self) -> int:
+        """The id of the key that seals."""
+        return self._sealing[0][0]
+
+    def refresh(self) -> None:
+        """Take what another process has written to the ring's file."""
+        if self._path is None:
+            return
+        self._look = time.monotonic() + LOOK_SECONDS
+        try:
+            written = self._path.stat().st_mtime_ns
+        except OSError:
+            return
+        if written != self._written:
+            fresh = KeyRing.load(self._path)
+            if fresh._index == self._index:
+                self._take(fresh._keys, fresh.active)
+                self._written = written
 
     @classmethod
     def new(cls) -> KeyRing:
@@ -66,7 +95,9 @@ class KeyRing:
         try:
             data = json.loads(path.read_text("utf-8"))
             keys = {int(number): base64.b64decode(key) for number, key in data["keys"].items()}
-            return cls(keys, int(data["active"]), base64.b64decode(data["index"]))
+            ring = cls(keys, int(data["active"]), base64.b64decode(data["index"]))
+            ring._path, ring._written, ring._look = path, path.stat().st_mtime_ns, time.monotonic() + LOOK_SECONDS
+            return ring
         except KeyFault as error:
             raise KeyFault(f"key file {path} is not usable: {error}") from None
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
@@ -92,19 +123,37 @@ class KeyRing:
             fresh.unlink(missing_ok=True)
         _sync_folder(path.parent)
 
+    def extended(self) -> KeyRing:
+        """A ring with one more key, which opens and does not seal yet. Raises KeyFault when all 255 ids are in use."""
+        after = [number for number in (*range(self.active + 1, 256), *range(1, self.active)) if number not in self._keys]
+        if not after:
+            raise KeyFault("the ring is full: retire keys that seal nothing any more")
+        return KeyRing({**self._keys, after[0]: secrets.token_bytes(32)}, self.active, self._index)
+
     def rotated(self) -> KeyRing:
-        """A ring with one more key, which is the active one."""
-        number = max(self._keys) + 1
-        return KeyRing({**self._keys, number: secrets.token_bytes(32)}, number, self._index)
+        """A ring whose active key is the one that was added and never active (``extended``), or else a fresh one."""
+        later = [number for number in self._keys if number > self.active]
+        ring = self if later else self.extended()
+        added = max(later) if later else next(iter(set(ring._keys) - set(self._keys)))
+        return KeyRing(ring._keys, added, self._index)
+
+    def retired(self, numbers: Iterable[int]) -> KeyRing:
+        """A ring without these keys. Raises KeyFault when one of them is the active one."""
+        return KeyRing({n: key for n, key in self._keys.items() if n not in set(numbers)}, self.active, self._index)
 
     def seal(self, plain: bytes, place: bytes) -> bytes:
         """Encrypt; ``place`` (what the value belongs to) is authenticated, so that a value cannot be moved."""
-        nonce = os.urandom(NONCE)
-        return self._head + nonce + self._seal.encrypt(nonce, plain, place)
+        if time.monotonic() > self._look:
+            self.refresh()
+        nonce, (head, cipher) = os.urandom(NONCE), self._sealing
+        return head + nonce + cipher.encrypt(nonce, plain, place)
 
     def open(self, sealed: bytes, place: bytes) -> bytes:
         """Decrypt. Raises KeyFault."""
         cipher = self._ciphers.get(sealed[0]) if sealed else None
+        if cipher is None and sealed:
+            self.refresh()
+            cipher = self._ciphers.get(sealed[0])
         if cipher is None:
             raise KeyFault("the value was sealed with a key that is not in the ring")
         try:
@@ -180,11 +229,10 @@ def load_or_create(path: Path) -> KeyRing:
     """The ring in the file, or a fresh one that is written there. Raises KeyFault."""
     if path.exists():
         return KeyRing.load(path)
-    ring = KeyRing.new()
     try:
-        ring.save(path, keep=True)
+        KeyRing.new().save(path, keep=True)
+        return KeyRing.load(path)
     except FileExistsError:
         return KeyRing.load(path)
     except OSError as error:
         raise KeyFault(f"key file {path} cannot be written: {type(error).__name__}") from None
-    return ring
