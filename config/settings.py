@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     clock_offset: float = 0.0
     source_order: list[str] = Field(default_factory=lambda: ["crm", "chat", "generic", "file", "shop", "finance"])
     rules: list[Rule] = Field(default_factory=list)
+    chat_keep_days: int = Field(default=180, ge=1, le=3650)
+    chat_withdrawn: Literal["delete", "keep"] = "delete"
 
     @classmethod
     def settings_customise_sources(

@@ -8,18 +8,30 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-Kind = Literal["customer", "staff", "tag", "order", "refund", "deal"]
+Kind = Literal["customer", "staff", "tag", "order", "refund", "deal", "group", "message", "consent"]
 
 ORDER_STATES = ("unknown", "pending_payment", "paid", "shipped", "completed", "refunded_closed", "cancelled")
 REFUND_STATES = ("unknown", "open", "succeeded", "closed")
 DEAL_STATES = ("unknown", "draft", "in_review", "signed", "reversed", "refused")
 CUSTOMER_KINDS = ("unknown", "person", "company")
 STAFF_STATES = ("unknown", "active", "inactive", "left")
+GROUP_STATES = ("unknown", "active", "ownerless", "dissolved")
+PARTY_KINDS = ("unknown", "staff", "customer", "robot")
+"""Who is in a group, or has written a message. A customer is anybody from outside."""
+MESSAGE_KINDS = (
+    "unknown", "text", "image", "voice", "video", "file", "link", "card", "location", "sticker", "record", "call", "payment",
+    "form", "document", "mixed", "recall", "consent", "system", "other",
+)  # fmt: skip
+CONSENTS = ("unknown", "agreed", "default", "addressed", "refused")
+"""On what ground a message is kept: the customer agreed; the platform counts silence as agreement and says so; the message
+was addressed to the company's own robot. Without one of these (unknown, refused) nothing of it is stored."""
 
 KEY_KINDS = (
     "phone", "email", "credit_code", "unionid", "openid", "external_userid", "open_uid", "ouid", "platform_id", "custom",
 )  # fmt: skip
 """Kinds of identity keys. An identifier is value *and* scope: only phone, email and credit_code have no scope."""
+IDENTITY_KINDS = (*KEY_KINDS, "chat_id")
+"""What an ``identity`` field may name: a customer by one of his keys, or a group chat."""
 
 FIELDS: dict[str, dict[str, str]] = {
     "customer": {
@@ -92,6 +104,44 @@ FIELDS: dict[str, dict[str, str]] = {
         "created_at": "time",
         "changed_at": "time",
     },
+    # identity: what the group is known by everywhere, so that messages of another account of the same company find it.
+    # owner: a member of staff by his id at the source. Members are the lines.
+    "group": {
+        "identity": "identity",
+        "name": "text",
+        "owner": "text",
+        "state": "enum:group_states",
+        "created_at": "time",
+        "changed_at": "time",
+    },
+    # customer: whom the message is about, by one of his keys: its sender, or in a direct chat the one it was sent to.
+    # staff: the other side of a direct chat. group: absent in direct chats. receivers: of direct chats only.
+    # media: what the platform fetches the file by. recalls: id of the message that this one takes back.
+    # consent_at: since when the consent stands.
+    "message": {
+        "group": "identity",
+        "customer": "identity",
+        "staff": "text",
+        "sender": "text",
+        "side": "enum:party_kinds",
+        "receivers": "texts",
+        "kind": "enum:message_kinds",
+        "text": "text",
+        "media": "text",
+        "at": "time",
+        "seq": "integer",
+        "recalls": "text",
+        "consent": "enum:consents",
+        "consent_at": "time",
+    },
+    # What a customer has said about keeping what he writes: to one member of staff, or in one group.
+    "consent": {
+        "customer": "identity",
+        "staff": "text",
+        "group": "identity",
+        "state": "enum:consents",
+        "changed_at": "time",
+    },
 }
 LINE_FIELDS: dict[str, dict[str, str]] = {
     "order": {
@@ -111,6 +161,13 @@ LINE_FIELDS: dict[str, dict[str, str]] = {
         "amount": "money",
         "tax_rate": "decimal",
     },
+    "group": {
+        "key": "text",
+        "kind": "enum:party_kinds",
+        "customer": "identity",
+        "invited_by": "text",
+        "joined_at": "time",
+    },
 }
 ENUMS: dict[str, tuple[str, ...]] = {
     "customer_kinds": CUSTOMER_KINDS,
@@ -118,11 +175,16 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "order_states": ORDER_STATES,
     "refund_states": REFUND_STATES,
     "deal_states": DEAL_STATES,
+    "group_states": GROUP_STATES,
+    "party_kinds": PARTY_KINDS,
+    "message_kinds": MESSAGE_KINDS,
+    "consents": CONSENTS,
 }
 
 Canonical = dict[str, Any]
 """One canonical record: ``{"kind": …, "id": …, "fields": {…}, "keys": [(kind, scope, value)], "lines": [{…}]}``.
 
 ``id`` is the record's own id at the source, unique within (account, kind). ``customer`` in an order or deal is the
-``id`` of a customer record of the same account. A missing field is absent, never an empty text.
+``id`` of a customer record of the same account. A missing field is absent, never an empty text. A field of the form
+``identity`` is (kind, scope, value): it names a customer or a group by what it is known by, not by a record's id.
 """

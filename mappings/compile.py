@@ -4,7 +4,7 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
 
     stream: order
     emits:
-      - kind: order                     # customer | staff | tag | order | refund | deal
+      - kind: order                     # customer | staff | tag | order | refund | deal | group | message | consent
         id: tid                         # path of the record's own id
         when: tid                       # optional: emit only when this path holds something
         fields:
@@ -18,6 +18,8 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
           discount: {sum: [total_fee, post_fee, -payment], as: money}  # exact; '-' subtracts; absent parts count nothing
           paid_at: {path: pay_time, when: {path: status, in: [PAID]}}  # absent unless the condition holds
           tags: {each: follow_info.tag_id, key: ""}  # "" = the item itself
+          # in a group, message or consent: a customer (or group) by a key of his, wherever his record may come from
+          identity: {kind: chat_id, scope: "wecom:{corp_id}", value: chat_id}
         required: [number, paid]
         keys:                           # identity keys, customers only
           - {kind: open_uid, scope: "taobao:{app_key}", value: buyer_open_uid}
@@ -44,13 +46,13 @@ import yaml
 
 from connectors.errors import MappingError
 from mappings import transforms
-from mappings.canonical import ENUMS, FIELDS, KEY_KINDS, LINE_FIELDS, Canonical
+from mappings.canonical import ENUMS, FIELDS, IDENTITY_KINDS, KEY_KINDS, LINE_FIELDS, Canonical
 from mappings.mapped import Fields, Mapped, Reader
 from mappings.paths import Getter, Known, all_of, first_getter, is_filled, join_getter, path_getter, remembered
 from mappings.sums import Term, exact_sum, money_sum
 
 _SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
-_DEFAULTS = {"text": "text", "texts": "texts", "time": "time", "date": "date", "flag": "flag", "decimal": "decimal"}
+_DEFAULTS = {name: name for name in ("text", "texts", "time", "date", "flag", "decimal", "integer")}
 
 
 class MappingFault(ValueError):
@@ -217,14 +219,26 @@ class CompiledMapping:
         kind = node.get("kind")
         if kind not in KEY_KINDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(KEY_KINDS)}")
+        scope = self._scope(node, where)
+        value = self._value("value", node["value"], "texts", where, "")
+        return lambda record, mapped: [(kind, scope, str(v)) for v in _many(value(record, mapped))]
+
+    def _scope(self, node: Mapping[str, Any], where: str) -> str:
         try:
-            scope = str(node.get("scope", "")).format(**self._context)
+            return str(node.get("scope", "")).format(**self._context)
         except KeyError as missing:
             raise self._fault(f"{where}.scope", f"names {missing}, which is no setting of the account") from None
         except (ValueError, IndexError):
             raise self._fault(f"{where}.scope", "has a brace that does not name a setting: {account}, {app_key} …") from None
-        value = self._value("value", node["value"], "texts", where, "")
-        return lambda record, mapped: [(kind, scope, str(v)) for v in _many(value(record, mapped))]
+
+    def _identity(self, node: Any, where: str, base: str) -> Reader:
+        """A customer or a group by a key: (kind, scope, value), or nothing where there is no value."""
+        self._check_keys(node, {"kind", "scope", "value"}, where, "kind", "value")
+        kind = node["kind"]
+        if kind not in IDENTITY_KINDS:
+            raise self._fault(f"{where}.kind", f"is one of {', '.join(IDENTITY_KINDS)}")
+        scope, value = self._scope(node, where), self._value("value", node["value"], "text", where, base)
+        return lambda record, mapped: (kind, scope, found) if (found := value(record, mapped)) else None
 
     def _value(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
         if isinstance(spec, str):
@@ -235,8 +249,8 @@ class CompiledMapping:
         if "const" in spec:
             constant = spec["const"]
             return lambda record, mapped: constant
-        if kind == "tags":
-            return self._tags(spec, where, base)
+        if kind in ("tags", "identity"):
+            return self._tags(spec, where, base) if kind == "tags" else self._identity(spec, where, base)
         get = self._getter(spec, where, base)
         if kind.startswith("enum:"):
             return self._enum(name, get, spec, kind, where)

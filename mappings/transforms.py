@@ -96,6 +96,16 @@ def decimal(value: Any) -> str:
     return format(exact(value), "f")
 
 
+def integer(value: Any) -> int:
+    """A whole number of 64 bits, from a number or its digits."""
+    digits = text(value)
+    if not digits.removeprefix("-").isdecimal() or not digits.isascii() or len(digits) > 20:
+        raise ValueError("is not a whole number")
+    if not -(1 << 63) <= int(digits) < 1 << 63:
+        raise ValueError("is not a number of 64 bits")
+    return int(digits)
+
+
 def cents(value: Any) -> int | None:
     """The short way for what platforms nearly always write ("12.30"): minor units, or None for any other form."""
     if type(value) is str and value[-3:-2] == "." and 3 < len(value) < 17 and value.isascii():
@@ -192,6 +202,7 @@ def named(name: str, options: Mapping[str, Any], zone: str | None) -> Transform:
     simple: dict[str, Transform] = {
         "text": text, "texts": texts, "unmasked": unmasked, "unmasked_texts": unmasked_texts,
         "urldecoded": urldecoded, "flag": flag, "decimal": decimal, "date": day,
+        "integer": integer,
     }  # fmt: skip
     if name in simple and not options:
         return simple[name]

@@ -14,7 +14,7 @@ from hub.admin.words import error_words, stream_title
 pages = page("runs", "/runs")
 RUN = overview.RUN
 STATES = ("running", "ok", "partial", "failed", "stopped")
-COUNTS = ("pages", "fetched", "changed", "unchanged", "older", "quarantined", "events")
+COUNTS = ("pages", "fetched", "changed", "unchanged", "older", "quarantined", "withheld", "events")
 
 
 @pages.get("")

@@ -48,6 +48,12 @@ def keys_of(ring: KeyRing, record: dict[str, Any]) -> list[Key]:
     return [Key(ring.blind(*key), key[0]) for key in found]
 
 
+def digest_of(ring: KeyRing, kind: str, scope: str, value: str) -> bytes | None:
+    """The blind index by which a key that stands in another record (a group, a message) finds its customer."""
+    plain = _NORMAL.get(kind, normalise.handle)(value)
+    return ring.blind(kind, "" if kind in _NORMAL else scope, plain) if plain else None
+
+
 class Called(NamedTuple):
     """What a customer is called, in normal form. people: names of a person, real: those that read like one's own name,
     surnames: from titles (张总). organisation: whether it is one itself."""

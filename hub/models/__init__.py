@@ -3,6 +3,8 @@
 from hub.models.account import Account, AccountStream, AccountToken
 from hub.models.audit import AuditEntry
 from hub.models.base import Model
+from hub.models.chat import ChatGroup, Consent, GroupMember, Message
+from hub.models.chat_tag import ChatHit, ChatRule, ChatTag
 from hub.models.customer import Customer, CustomerAlias, IdentityKey, NotSame, Profile, SearchToken
 from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
@@ -17,8 +19,9 @@ from hub.models.tag import Tag, TagAssignment
 from hub.models.user import Role, RoleUser, User
 
 __all__ = [
-    "Account", "AccountStream", "AccountToken", "AuditEntry", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery",
-    "DeliveryAttempt", "Event", "IdentityKey", "Inbox", "LedgerEntry", "Model", "NotSame", "Order", "OrderLine", "Profile",
-    "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord",
-    "Staff", "Tag", "TagAssignment", "User", "WalkSeen",
+    "Account", "AccountStream", "AccountToken", "AuditEntry", "ChatGroup", "ChatHit", "ChatRule", "ChatTag", "Consent",
+    "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "Event", "GroupMember", "IdentityKey",
+    "Inbox", "LedgerEntry", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined",
+    "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment",
+    "User", "WalkSeen",
 ]  # fmt: skip

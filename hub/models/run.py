@@ -14,7 +14,8 @@ from hub.models.base import Model, instant, text
 class Run(Model, table=True):
     """kind: pull | rescan | import | push | replay. state: running | ok | partial | failed | stopped.
 
-    unknown: counts of unknown fields and enumeration words. total: expected records, where known (for progress).
+    unknown: counts of unknown fields and enumeration words. withheld: messages without a ground to be kept, not stored.
+    total: expected records, where known (for progress).
     """
 
     __tablename__ = "run"
@@ -36,6 +37,7 @@ class Run(Model, table=True):
     unchanged: int = 0
     older: int = 0
     quarantined: int = 0
+    withheld: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     events: int = 0
     total: int | None = None
     unknown: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

@@ -20,7 +20,10 @@ class Tag(Model, table=True):
 
 
 class TagAssignment(Model, table=True):
-    """A tag on a profile. tag_ref: '<account id>|<tag key>'; name: as the record gave it, where no list does."""
+    """A tag on a profile. tag_ref: '<account id>|<tag key>'; name: as the record gave it, where no list does.
+
+    rule: the rule that derived it from chats ('chat:<name>'); such a tag is the hub's own and no source takes it away.
+    """
 
     __tablename__ = "tag_assignment"
     profile_ref: str = text(primary_key=True)
@@ -29,3 +32,4 @@ class TagAssignment(Model, table=True):
     group: str | None = text(nullable=True)
     by: str | None = text(nullable=True)
     since: datetime = instant()
+    rule: str | None = text(nullable=True, index=True)

@@ -68,7 +68,7 @@ def _check_stretch(hub: Hub, since: datetime | None, until: datetime | None) -> 
 
 
 def _told(total: Counts, error: ConnectorError | None) -> dict[str, Any]:
-    names = ("fetched", "changed", "unchanged", "older", "quarantined", "events")
+    names = ("fetched", "changed", "unchanged", "older", "quarantined", "withheld", "events")
     said = {name: getattr(total, name) for name in names}
     return {**said, "unknown": dict(total.unknown), "error": error.as_dict() if error else None}
 

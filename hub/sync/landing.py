@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from traceback import extract_tb
 
@@ -30,6 +31,7 @@ from hub.identity.sources import Ranks
 from hub.models import Account, Quarantined
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
+from hub.sync.chats import Chats, Found
 from hub.sync.connect import lock_account, public_settings
 from hub.sync.project import Landing, Projector
 from hub.sync.raw import parse, storable
@@ -69,6 +71,7 @@ class Counts:
     unchanged: int = 0
     older: int = 0
     quarantined: int = 0
+    withheld: int = 0
     events: int = 0
     created: int = 0
     merged: int = 0
@@ -77,7 +80,7 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Sum up."""
-        for name in ("fetched", "changed", "unchanged", "older", "quarantined", "events", "created", "merged"):
+        for name in ("fetched", "changed", "unchanged", "older", "quarantined", "withheld", "events", "created", "merged"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.unknown = frequent(self.unknown + other.unknown)
         if len(self.problems) < MOST_PROBLEMS:
@@ -102,7 +105,8 @@ class Lander:
         self._account_id = account.id or 0
         wanted = wanted_kinds(hub.settings)
         self._resolver = Resolver(hub.ring, Ranks(hub), wanted)
-        self._projector = Projector(hub.ring, wanted)
+        self._chats = Chats(hub.ring, timedelta(days=hub.settings.chat_keep_days), hub.settings.chat_withdrawn)
+        self._projector = Projector(hub.ring, wanted, self._chats)
         self._reader = Reader(hub.ring, self._account_id, stream, self.spec, self.mapping)
 
     def source_id(self, record: Record) -> str:
@@ -151,6 +155,7 @@ class Lander:
         counts, now = Counts(fetched=len(batch.records)), self.hub.now_us()
         fresh = self._fresh(conn, batch.items, counts)
         landings, rows, unmapped = self._map(fresh, counts, run_id, now)
+        landings, rows = self._admitted(conn, landings, rows, counts, now)
         bad = batch.bad + unmapped
         _upsert_record(conn, rows)
         landed = [landing.source_ref for landing in landings]
@@ -190,6 +195,26 @@ class Lander:
             rows.append((*head, mapped.is_open, False, run_id, now))
             landings.append(Landing(item.ref, account_id, item.hash, item.version, known, mapped.records))
         return landings, rows, bad
+
+    def _admitted(
+        self, conn: Connection, landings: list[Landing], rows: list[Row], counts: Counts, now: int
+    ) -> tuple[list[Landing], list[Row]]:
+        """Without the messages that must not be kept, which leave no raw record either."""
+        found = [
+            Found(f"{self._account_id}|{record['id']}", self._account_id, landing.source_ref, landing.known, record)
+            for landing in landings
+            for record in landing.records
+            if record["kind"] == "message"
+        ]
+        held = self._chats.withheld(conn, found, now) if found else set()
+        if not held:
+            return landings, rows
+        sources = {item.source_ref for item in found if item.ref in held}
+        counts.withheld += len(held)
+        for landing in landings:
+            if landing.source_ref in sources:
+                landing.records = [record for record in landing.records if record["kind"] != "message"]
+        return [landing for landing in landings if landing.records], [row for row in rows if row[0] not in sources]
 
     @staticmethod
     def _note(mapped: Mapped, counts: Counts) -> None:

@@ -16,6 +16,8 @@ from hub.events.mint import EventRow, mint
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.types import to_us
+from hub.sync.chats import KINDS as CHAT_KINDS
+from hub.sync.chats import Chats, Found
 from mappings.canonical import FIELDS, LINE_FIELDS
 
 _TABLES = {"order": "orders", "refund": "refund", "deal": "deal"}
@@ -128,9 +130,10 @@ class Projector:
 
     ring: KeyRing
     wanted: frozenset[str] = frozenset()
+    chats: Chats | None = None
 
     def project(self, conn: Connection, landings: Iterable[Landing], now: int) -> list[EventRow]:
-        """Upsert rows and lines of orders, refunds, deals, staff and tags; the events that follow."""
+        """Upsert rows and lines of orders, refunds, deals, staff, tags and chats; the events that follow."""
         events: list[EventRow] = []
         by_kind: dict[str, list[tuple[str, Landing, dict[str, Any]]]] = {}
         for landing in landings:
@@ -142,6 +145,12 @@ class Projector:
                 self._write(conn, kind, items)
                 if kind in _TABLES:
                     events += self._events(kind, items, now)
+        for kind in CHAT_KINDS:
+            if items := by_kind.get(kind):
+                found = [
+                    Found(ref, landing.account_id, landing.source_ref, landing.known, record) for ref, landing, record in items
+                ]
+                (self.chats or Chats(self.ring)).write(conn, kind, found, now)
         return events
 
     def _write(self, conn: Connection, kind: str, items: list[tuple[str, Landing, dict[str, Any]]]) -> None:
@@ -191,8 +200,9 @@ class Projector:
         """Bring the tags of changed profiles (ref -> (tags, landing)) to what the source says; the events of the changes."""
         stored: dict[str, set[str]] = {ref: set() for ref in profiles}
         known = [ref for ref in profiles if not new[ref]]
-        for ref, tag in select_in(conn, "tag_assignment", ("profile_ref", "tag_ref"), "profile_ref", known):
-            stored[ref].add(tag)
+        for ref, tag, rule in select_in(conn, "tag_assignment", ("profile_ref", "tag_ref", "rule"), "profile_ref", known):
+            if rule is None:
+                stored[ref].add(tag)
         rows, events, gone = [], [], []
         for ref, (tags, landing) in profiles.items():
             wanted = {f"{landing.account_id}|{tag['key']}": tag for tag in tags}
@@ -204,8 +214,7 @@ class Projector:
                 gone.append((ref, tag_ref))
                 events.append(self._tag_event("tag.removed", ref, tag_ref, landing, now, None))
         _insert_assignment(conn, rows)
-        for ref, tag_ref in gone:
-            conn.exec_driver_sql(_delete_assignment(conn.dialect.name), (ref, tag_ref))
+        remove_assignments(conn, gone)
         return events
 
     def _tag_event(self, kind: str, ref: str, tag_ref: str, landing: Landing, now: int, by: str | None) -> EventRow:
@@ -227,9 +236,12 @@ def _keyed(lines: list[dict[str, Any]]) -> Iterable[tuple[str, dict[str, Any]]]:
         yield key, line
 
 
-def _delete_assignment(dialect: str) -> str:
-    mark = "?" if dialect == "sqlite" else "%s"
-    return f"DELETE FROM tag_assignment WHERE profile_ref = {mark} AND tag_ref = {mark}"  # noqa: S608 - constants only
+def remove_assignments(conn: Connection, pairs: Iterable[tuple[str, str]]) -> None:
+    """Take tags off profiles: (profile ref, tag ref)."""
+    mark = "?" if conn.dialect.name == "sqlite" else "%s"
+    for pair in pairs:
+        statement = f"DELETE FROM tag_assignment WHERE profile_ref = {mark} AND tag_ref = {mark}"  # noqa: S608 - constants only
+        conn.exec_driver_sql(statement, pair)
 
 
 def _tag_row(ref: str, landing: Landing, record: dict[str, Any]) -> Row:

@@ -16,7 +16,7 @@ from hub.models.base import table
 from hub.sync.landing import Counts, frequent
 
 ABANDONED = timedelta(days=1)
-_COUNTED = ("fetched", "changed", "unchanged", "older", "quarantined", "events")
+_COUNTED = ("fetched", "changed", "unchanged", "older", "quarantined", "withheld", "events")
 
 
 def start(conn: Connection, hub: Hub, account_id: int, stream: str, kind: str, by: str) -> int:

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, bindparam, text
 from hub.events.mint import EventRow, mint
 from hub.identity import ledger
 from hub.identity.resolve import Resolver
-from hub.store.bulk import Row, delete_in, select_in
-from hub.sync.project import Projector
+from hub.store.bulk import Row, select_in
+from hub.sync.project import Projector, remove_assignments
 
 TABLES = {"order": "orders", "refund": "refund", "deal": "deal", "staff": "staff", "tag": "tag", "customer": "profile"}
+TABLES |= {"group": "chat_group", "message": "message", "consent": "consent"}
 _DEAL = ("ref", "account_id", "amount", "currency", "number", "state", "deleted")
 
 
@@ -37,12 +38,14 @@ def withdraw(conn: Connection, resolver: Resolver, projector: Projector, gone: G
             data = {"amount": amount, "currency": currency, "number": number}
             events.append(mint("deal.reversed", account, ref, now, now, data, pending="deal.reversed" in projector.wanted))
     profiles = _rows(conn, "customer", ("ref", "customer_id"), gone)
-    tagged = select_in(conn, "tag_assignment", ("profile_ref", "tag_ref"), "profile_ref", [row[0] for row in profiles])
+    stored = select_in(conn, "tag_assignment", ("profile_ref", "tag_ref", "rule"), "profile_ref", [row[0] for row in profiles])
+    # What was derived from chats rests on them and not on this record.
+    tagged = [(ref, tag) for ref, tag, rule in stored if rule is None]
     for ref, tag in tagged:
         account = int(ref.split("|")[0])
         data, fact = {"tag": tag}, f"{tag}|gone|{now}"
         events.append(mint("tag.removed", account, ref, now, now, data, fact=fact, pending="tag.removed" in projector.wanted))
-    delete_in(conn, "tag_assignment", "profile_ref", {ref for ref, _ in tagged})
+    remove_assignments(conn, tagged)
     _mark(conn, "source_record", gone.source_refs)
     for kind, table in TABLES.items():
         _mark(conn, table, [row[0] for row in _rows(conn, kind, ("ref",), gone)])
