@@ -321,12 +321,43 @@ def test_every_canonical_field_can_be_mapped(kind: str) -> None:
     def spec(sort: str) -> Any:
         if sort == "money":
             return {"path": "x", "as": "money"}
+        if sort == "identity":
+            return {"kind": "unionid", "scope": "w", "value": "x"}
         return {"each": "x", "key": ""} if sort == "tags" else "x"
 
     fields = {name: spec(sort) for name, sort in FIELDS[kind].items()}
     lines = {"each": "l", "fields": {name: spec(sort) for name, sort in LINE_FIELDS.get(kind, {}).items()}}
     source = with_fields(kind, fields, **({"lines": lines} if kind in LINE_FIELDS else {}))
     assert one(source, {})["kind"] == kind
+
+
+def test_an_identity_is_a_key_with_its_scope() -> None:
+    spec = {"kind": "external_userid", "scope": "wecom:{corp}", "value": "who", "when": {"path": "kind", "in": [2]}}
+    lines = {"each": "members", "fields": {"key": "who", "customer": spec}}
+    source = with_fields("group", {"identity": {"kind": "chat_id", "scope": "wecom:{corp}", "value": "id"}}, lines=lines)
+    record = {"id": "g", "members": [{"who": "c", "kind": 2}, {"who": "s", "kind": 1}]}
+    made = compiled(source, context={"corp": "ww1"}).apply(record).records[0]
+    assert made["fields"]["identity"] == ("chat_id", "wecom:ww1", "g")
+    assert [line.get("customer") for line in made["lines"]] == [("external_userid", "wecom:ww1", "c"), None]
+
+
+@pytest.mark.parametrize(
+    "spec", ["who", {"kind": "name", "value": "x"}, {"kind": "unionid"}, {"kind": "unionid", "scope": "{nobody}", "value": "x"}]
+)
+def test_what_is_no_identity_is_a_fault(spec: Any) -> None:
+    with pytest.raises(MappingFault, match="customer"):
+        compiled(with_fields("message", {"customer": spec}))
+
+
+@pytest.mark.parametrize(("given", "number"), [(7, 7), ("7", 7), (" 18 ", 18), (2**63 - 1, 2**63 - 1), ("-3", -3)])
+def test_whole_numbers(given: Any, number: int) -> None:
+    assert transforms.integer(given) == number
+
+
+@pytest.mark.parametrize("given", ["", "1.5", "1e3", 2**63, "十", "９", True, 1.0, "9" * 400])
+def test_what_is_no_whole_number(given: Any) -> None:
+    with pytest.raises(ValueError, match="is "):
+        transforms.integer(given)
 
 
 # ---------------------------------------------------------------- money, numbers, times
