@@ -521,7 +521,8 @@ def test_sync_waits_out_a_limit(small: Site) -> None:
 
     small.world().before_page = limit
     assert foreground.sync(small.hub, "crm", ["person"], by="t")["person"] | {"error": None} == {
-        "fetched": 3, "changed": 3, "unchanged": 0, "older": 0, "quarantined": 0, "withheld": 0, "events": 3, "unknown": {}, "error": None,
+        "fetched": 3, "changed": 3, "unchanged": 0, "older": 0, "quarantined": 0, "withheld": 0,
+        "events": 3, "unknown": {}, "error": None,
     }  # fmt: skip
     assert small.now - began >= timedelta(seconds=45)
 
