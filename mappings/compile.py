@@ -1,4 +1,4 @@
-"""Compiles a mapping file into a function from a raw record to canonical records.
+"""Compiles a mapping file into a function from a raw record to canonical records, written as Python for the purpose.
 
 A mapping file (``mappings/<platform>/<stream>.yaml``)::
 
@@ -38,28 +38,39 @@ A condition (``when``, on an emit or a field) is a path that must hold something
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from connectors.errors import MappingError
-from mappings import transforms
+from mappings import transforms, values
 from mappings.canonical import ENUMS, FIELDS, IDENTITY_KINDS, KEY_KINDS, LINE_FIELDS, Canonical
-from mappings.mapped import Fields, Mapped, Reader
-from mappings.paths import Getter, Known, all_of, first_getter, is_filled, join_getter, path_getter, remembered
-from mappings.sums import Term, exact_sum, money_sum
+from mappings.mapped import Mapped
+from mappings.paths import Known
+from mappings.writer import Block, Names, Place, Scope, function
 
 _SPEC_KEYS = ("path", "first", "join", "with", "sum", "each", "const", "as", "map")
 _DEFAULTS = {name: name for name in ("text", "texts", "time", "date", "flag", "decimal", "integer")}
+_FILLED = "({0} or {0} is not None and {0} != '' and {0} != [] and {0} != {{}})"
+_GIVEN = "({0} or {0} is not None and {0} != '')"
+_QUICK = "cents({0}) if type({0}) is str else None"
+_ALWAYS = "True"
+_CALLED = {
+    "nothing": values.nothing, "many": values.many, "joined": values.joined, "unlisted": values.unlisted,
+    "given_key": values.given_key, "absent": values.absent, "cents": transforms.cents,
+}  # fmt: skip
 
 
 class MappingFault(ValueError):
     """A mapping file cannot be compiled. The text names the file, the place and what is expected."""
 
 
-KeyReader = Callable[[Any, Mapped], list[tuple[str, str, str]]]
+class Value(NamedTuple):
+    """A value as source. kept: whether it is worth a field, with ``{0}`` for the variable that holds it."""
+
+    source: str
+    kept: str = "{0} or {0} is not None and {0} != '' and {0} != []"
 
 
 class CompiledMapping:
@@ -67,26 +78,24 @@ class CompiledMapping:
 
     def __init__(self, source: Mapping[str, Any], *, zone: str | None, context: Mapping[str, str], place: str) -> None:
         self._zone, self._context, self._place = zone, context, place
-        self._known = Known()
-        self._conditions: dict[tuple[int, str], Callable[[Any], bool]] = {}
+        self._known, self._names = Known(), Names(_CALLED)
         self._check_keys(source, {"stream", "emits", "known", "open", "id_prefix", "file"}, "")
         self.stream = str(source.get("stream", ""))
         self._prefix = str(source.get("id_prefix", ""))
-        self._emits = [self._emit(emit, f"emits.{i}") for i, emit in enumerate(self._list(source, "emits"))]
-        if not self._emits:
-            raise self._fault("emits", "is missing: say what this record becomes")
+        self._read, self._source = self._function(source)
         for i, path in enumerate(self._list(source, "known")):
-            self._path(path, where=f"known.{i}")
-        self._open = self._open_test(source.get("open"))
+            self._know(path, f"known.{i}")
 
     def apply(self, record: Mapping[str, Any]) -> Mapped:
         """The canonical records of a raw one. Raises MappingError naming field and path."""
-        mapped = Mapped()
-        for emit in self._emits:
-            emit(record, mapped)
-        self._known.unknown(record, mapped.unknown_fields)
-        mapped.is_open = self._open(record)
-        return mapped
+        records, unknown_values, is_open = self._read(record)
+        unknown_fields: set[str] = set()
+        self._known.unknown(record, unknown_fields)
+        return Mapped(records, unknown_fields, unknown_values, is_open)
+
+    def explain(self) -> str:
+        """The Python that the mapping has become, for people."""
+        return self._source
 
     # -- compilation
 
@@ -109,119 +118,139 @@ class CompiledMapping:
             if key not in node:
                 raise self._fault(where, f"{key} is missing")
 
-    def _path(self, path: Any, base: str = "", where: str = "") -> Getter:
+    def _know(self, path: Any, where: str) -> str:
         if not isinstance(path, str):
-            raise self._fault(where or base, f"a path is a text, not {path!r}")
-        self._known.add(".".join(part for part in (base, path) if part))
-        return path_getter(path)
+            raise self._fault(where, f"a path is a text, not {path!r}")
+        self._known.add(path)
+        return path
 
-    def _open_test(self, node: Any) -> Callable[[Any], bool]:
+    def _path(self, path: Any, scope: Scope, where: str) -> str:
+        """The variable with the value at the path, which is known from now on."""
+        if not isinstance(path, str):
+            raise self._fault(where, f"a path is a text, not {path!r}")
+        self._known.add(_dotted(scope.base, path))
+        return scope.path(path)
+
+    def _function(self, source: Mapping[str, Any]) -> tuple[Callable[[Any], tuple[list[Canonical], set[str], bool]], str]:
+        whole = Block()
+        outer = whole.under("def read(record):")
+        body = outer.under("try:")
+        body.add("records, unknown_values = [], set()")
+        scope = Scope(self._names, "record", body.aside())
+        emits = self._list(source, "emits")
+        if not emits:
+            raise self._fault("emits", "is missing: say what this record becomes")
+        for i, emit in enumerate(emits):
+            self._emit(emit, f"emits.{i}", scope, body)
+        body.add(f"return records, unknown_values, {self._open_test(source.get('open'), scope)}")
+        outer.under("except ValueError as error:").add("raise refused(error) from None")
+        return function("read", whole, self._names, self._place)
+
+    def _open_test(self, node: Any, scope: Scope) -> str:
         if node is None:
-            return lambda record: False
+            return "False"
         self._check_keys(node, {"path", "in"}, "open", "path", "in")
-        get, values = self._path(node["path"]), {str(value) for value in node["in"]}
-        return lambda record: str(get(record)) in values
+        words = self._names.bind("words", frozenset(map(str, node["in"])))
+        return f"str({self._path(node['path'], scope, 'open')}) in {words}"
 
-    def _emit(self, node: Any, where: str) -> Callable[[Any, Mapped], None]:
+    def _emit(self, node: Any, where: str, scope: Scope, body: Block) -> None:
         self._check_keys(node, {"kind", "id", "when", "fields", "required", "keys", "lines"}, where)
         kind = node.get("kind")
         if kind not in FIELDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(FIELDS)}, not {kind!r}")
         if "id" not in node:
             raise self._fault(f"{where}.id", "is missing: the path of the record's own id")
-        id_of = self._value("id", node["id"], "text", f"{where}.id", "")
-        when = self._condition(node["when"], f"{where}.when") if "when" in node else None
-        fields = self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", "")
-        required = self._list(node, "required", f"{where}.")
-        for name in required:
-            if name not in fields.names:
+        body.add(f"# {where}: {kind}")
+        if "when" in node:
+            body = body.under(f"if {self._condition(node['when'], f'{where}.when', scope)}:")
+        own, place = self._value("id", node["id"], "text", f"{where}.id", scope), _place("id", node["id"])
+        body.add(f"own = {own.source}", place)
+        scope.same = {own.source: "own"}
+        body.under("if own is None:").add(f"raise absent({kind + '.id'!r})")
+        self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", scope, body)
+        self._required(kind, node, where, body)
+        result = [f"'kind': {kind!r}", f"'id': {self._prefix!r} + own" if self._prefix else "'id': own", "'fields': fields"]
+        if keys := self._list(node, "keys", f"{where}."):
+            body.add("keys = []")
+            for i, key in enumerate(keys):
+                self._key(key, f"{where}.keys.{i}", scope, body)
+            result.append("'keys': keys")
+        if "lines" in node and node["lines"] is not None:
+            self._lines(kind, node["lines"], f"{where}.lines", scope, body)
+            result.append("'lines': lines")
+        body.add(f"records.append({{{', '.join(result)}}})")
+
+    def _required(self, kind: str, node: Any, where: str, body: Block) -> None:
+        for name in self._list(node, "required", f"{where}."):
+            if name not in node["fields"]:
                 raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
-        keys = [self._key(key, f"{where}.keys.{i}") for i, key in enumerate(self._list(node, "keys", f"{where}."))]
-        lines = self._lines(kind, node.get("lines"), f"{where}.lines")
-        build = _builder(kind, self._prefix, id_of, fields, required)
+            body.under(f"if {name!r} not in fields:").add(f"raise absent({f'{kind}.{name}'!r})")
 
-        def emit(record: Any, mapped: Mapped) -> None:
-            if when is not None and not when(record):
-                return
-            result = build(record, mapped)
-            if keys:
-                result["keys"] = [key for read in keys for key in read(record, mapped)]
-            if lines is not None:
-                get, line_fields = lines
-                result["lines"] = [line_fields.read(item, mapped) for item in _many(get(record))]
-            mapped.records.append(result)
-
-        return emit
-
-    def _lines(self, kind: str, node: Any, where: str) -> tuple[Getter, Fields] | None:
-        if node is None:
-            return None
+    def _lines(self, kind: str, node: Any, where: str, scope: Scope, body: Block) -> None:
         if kind not in LINE_FIELDS:
             raise self._fault(where, f"a {kind} has no lines")
         self._check_keys(node, {"each", "fields"}, where, "each")
-        get = self._path(node["each"])
-        return get, self._fields(LINE_FIELDS[kind], node.get("fields"), f"{where}.fields", node["each"])
+        body.add("lines = []")
+        each = body.under(f"for item in many({self._path(node['each'], scope, f'{where}.each')}):")
+        each.add("line = {}")
+        each.add("lines.append(line)")
+        body = each.under("if isinstance(item, dict):")
+        item = Scope(self._names, "item", body.aside(), node["each"])
+        self._fields(LINE_FIELDS[kind], node.get("fields"), f"{where}.fields", item, body, into="line")
 
-    def _fields(self, known: Mapping[str, str], node: Any, where: str, base: str) -> Fields:
+    def _fields(
+        self, known: Mapping[str, str], node: Any, where: str, scope: Scope, body: Block, *, into: str = "fields"
+    ) -> None:
         if not isinstance(node, dict):
             raise self._fault(where, "is missing")
         for name in node:
             if name not in known:
                 raise self._fault(where, f"{name!r} is no canonical field; there are: {', '.join(known)}")
-        fields = Fields()
+        if into == "fields":
+            body.add("fields = {}")
         for name, spec in node.items():
-            reader = self._field(name, spec, known[name], f"{where}.{name}", base)
-            fields.add(name, reader, self._plain(spec, known[name]))
-        return fields
+            self._field(name, spec, known[name], f"{where}.{name}", scope, body, f"{into}[{name!r}]")
 
-    def _plain(self, spec: Any, kind: str) -> tuple[str, transforms.Transform] | None:
-        """Step and transform of a field that is one step and one transform and nothing else."""
-        spec = {"path": spec} if isinstance(spec, str) else spec
-        options = {key: part for key, part in spec.items() if key not in ("path", "as")}
-        chosen, path = spec.get("as") or _DEFAULTS.get(kind), spec.get("path")
-        if not path or "." in path or chosen is None or options.keys() & _SPEC_KEYS or "when" in options:
-            return None
-        return path, transforms.named(chosen, options, self._zone)
+    def _field(self, name: str, spec: Any, kind: str, where: str, scope: Scope, body: Block, target: str) -> None:
+        if isinstance(spec, dict) and "when" in spec:
+            holds = self._condition(spec["when"], f"{where}.when", scope)
+            body = body.under(f"if {scope.once('holds', holds)}:")
+            spec = {key: part for key, part in spec.items() if key != "when"}
+        value = self._value(name, spec, kind, where, scope)
+        if value.kept == _ALWAYS:
+            body.add(f"{target} = {value.source}", _place(name, spec))
+            return
+        body.add(f"x = {scope.same.get(value.source, value.source)}", _place(name, spec))
+        body.under(f"if {value.kept.format('x')}:").add(f"{target} = x")
 
-    def _field(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
-        if not isinstance(spec, dict) or "when" not in spec:
-            return self._value(name, spec, kind, where, base)
-        holds = self._shared_condition(spec["when"], f"{where}.when", base)
-        value = self._value(name, {key: part for key, part in spec.items() if key != "when"}, kind, where, base)
-        return lambda record, mapped: value(record, mapped) if holds(record) else None
-
-    def _shared_condition(self, node: Any, where: str, base: str) -> Callable[[Any], bool]:
-        """A condition that several fields may name (a YAML anchor) is looked at once a record."""
-        found = self._conditions.get((id(node), base))
-        if found is None:
-            found = self._conditions[id(node), base] = remembered(self._condition(node, where, base))
-        return found
-
-    def _condition(self, node: Any, where: str, base: str = "") -> Callable[[Any], bool]:
+    def _condition(self, node: Any, where: str, scope: Scope) -> str:
+        """A condition as an expression that never fails."""
         if isinstance(node, list):
-            return all_of([self._condition(part, f"{where}.{i}", base) for i, part in enumerate(node)])
+            parts = [self._condition(part, f"{where}.{i}", scope) for i, part in enumerate(node)]
+            return f"({' and '.join(parts)})" if parts else "True"
         if isinstance(node, str):
-            return is_filled(self._path(node, base))
+            return _FILLED.format(self._path(node, scope, where))
         self._check_keys(node, {"path", "in", "not_in"}, where)
         listed = node.get("in", node.get("not_in"))
         if len(node) != 2 or "path" not in node or not isinstance(listed, list):
             raise self._fault(where, "is a path, or a mapping with path and a list under in or not_in")
-        get, words, wanted = self._path(node["path"], base), {str(word) for word in listed}, "in" in node
-        return lambda record: (str(get(record)) in words) == wanted
+        words = self._names.bind("words", frozenset(map(str, listed)))
+        return f"str({self._path(node['path'], scope, where)}) {'in' if 'in' in node else 'not in'} {words}"
 
-    def _key(self, node: Any, where: str) -> KeyReader:
+    def _key(self, node: Any, where: str, scope: Scope, body: Block) -> None:
         if isinstance(node, dict) and set(node) == {"each"}:
-            given = self._path(node["each"])
+            body.add(f"keys += map(given_key, many({self._path(node['each'], scope, where)}))")
             for part in ("kind", "scope", "value"):
                 self._known.add(f"{node['each']}.{part}")
-            return lambda record, mapped: [_given_key(item) for item in _many(given(record))]
+            return
         self._check_keys(node, {"kind", "scope", "value"}, where, "value")
         kind = node.get("kind")
         if kind not in KEY_KINDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(KEY_KINDS)}")
-        scope = self._scope(node, where)
-        value = self._value("value", node["value"], "texts", where, "")
-        return lambda record, mapped: [(kind, scope, str(v)) for v in _many(value(record, mapped))]
+        value = self._value("value", node["value"], "texts", where, scope)
+        body.add(f"x = {value.source}", _place("value", node["value"]))
+        each = body.under("for value in many(x):")
+        each.add(f"keys.append(({kind!r}, {self._scope(node, where)!r}, str(value)))")
 
     def _scope(self, node: Mapping[str, Any], where: str) -> str:
         try:
@@ -231,149 +260,112 @@ class CompiledMapping:
         except (ValueError, IndexError):
             raise self._fault(f"{where}.scope", "has a brace that does not name a setting: {account}, {app_key} …") from None
 
-    def _identity(self, node: Any, where: str, base: str) -> Reader:
+    def _identity(self, node: Any, where: str, scope: Scope) -> Value:
         """A customer or a group by a key: (kind, scope, value), or nothing where there is no value."""
         self._check_keys(node, {"kind", "scope", "value"}, where, "kind", "value")
         kind = node["kind"]
         if kind not in IDENTITY_KINDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(IDENTITY_KINDS)}")
-        scope, value = self._scope(node, where), self._value("value", node["value"], "text", where, base)
-        return lambda record, mapped: (kind, scope, found) if (found := value(record, mapped)) else None
+        value = self._value("value", node["value"], "text", where, scope)
+        return Value(f"({kind!r}, {self._scope(node, where)!r}, key) if (key := {value.source}) else None", "{0}")
 
-    def _value(self, name: str, spec: Any, kind: str, where: str, base: str) -> Reader:
+    # -- one value
+
+    def _value(self, name: str, spec: Any, kind: str, where: str, scope: Scope) -> Value:
         if isinstance(spec, str):
             spec = {"path": spec}
         if not isinstance(spec, dict):
             raise self._fault(where, "is a path, or a mapping with path, first, join, sum, each or const")
-        options = {k: v for k, v in spec.items() if k not in _SPEC_KEYS}
         if "const" in spec:
-            constant = spec["const"]
-            return lambda record, mapped: constant
+            return Value(self._names.bind("const", spec["const"]))
         if kind in ("tags", "identity"):
-            return self._tags(spec, where, base) if kind == "tags" else self._identity(spec, where, base)
-        get = self._getter(spec, where, base)
+            return self._tags(spec, where, scope) if kind == "tags" else self._identity(spec, where, scope)
         if kind.startswith("enum:"):
-            return self._enum(name, get, spec, kind, where)
+            return self._enum(name, spec, kind, where, scope)
         chosen = spec.get("as") or _DEFAULTS.get(kind)
         if chosen is None:
             raise self._fault(where, f"a {kind} field says how it is read (as: money, unit: yuan)")
+        options = {k: v for k, v in spec.items() if k not in _SPEC_KEYS}
         try:
             change = transforms.named(chosen, options, self._zone)
         except (ValueError, TypeError) as error:
             raise self._fault(where, str(error)) from None
-        if "sum" in spec and chosen == "money" and options.get("unit", "yuan") == "yuan":
-            get, change = money_sum(self._terms(spec["sum"], where, base), change), _same
-        shown = str(spec.get("path") or spec.get("first") or spec.get("join") or spec.get("sum"))
+        in_yuan = chosen == "money" and options.get("unit", "yuan") == "yuan"
+        if "sum" in spec and not {"first", "join"} & spec.keys():
+            return self._sum(spec["sum"], change, in_yuan, where, scope)
+        raw = self._raw(spec, where, scope)
+        changed = f"{self._names.bind(chosen, change)}({raw})"
+        if in_yuan:
+            quick = scope.once("fen", _QUICK.format(raw))
+            return Value(f"{quick} if {quick} is not None else {changed} if {_GIVEN.format(raw)} else None", "{0} is not None")
+        if (of_text := transforms.of_text(change)) is not None:
+            changed = f"({self._names.bind(chosen, of_text)}({raw}) if type({raw}) is str else {changed})"
+        return Value(f"{changed} if {_GIVEN.format(raw)} else None")
 
-        def value(record: Any, mapped: Mapped) -> Any:
-            try:
-                raw = get(record)
-                return None if raw is None or raw == "" else change(raw)
-            except ValueError as error:
-                raise MappingError("mapping.value", field=name, path=shown, reason=str(error)) from None
-
-        return value
-
-    def _getter(self, spec: Mapping[str, Any], where: str, base: str) -> Getter:
+    def _raw(self, spec: Mapping[str, Any], where: str, scope: Scope) -> str:
+        """The variable with what the record holds there."""
         if "first" in spec:
-            getters = [self._path(path, base) for path in spec["first"]]
-            if (quick := first_getter(spec["first"])) is not None:
-                return quick
-            return lambda record: next((v for get in getters if not transforms.is_empty(v := get(record))), None)
+            parts = [self._path(path, scope, where) for path in spec["first"]]
+            return scope.once("v", " else ".join([*(f"{part} if {_FILLED.format(part)}" for part in parts), "None"]))
         if "join" in spec:
-            parts, glue = [self._path(path, base) for path in spec["join"]], str(spec.get("with", ""))
-            if (quick := join_getter(spec["join"], glue)) is not None:
-                return quick
-            return lambda record: glue.join(str(v) for get in parts if not transforms.is_empty(v := get(record)))
-        if "sum" in spec:
-            return exact_sum(self._terms(spec["sum"], where, base))
+            parts = [self._path(path, scope, where) for path in spec["join"]]
+            return scope.once("v", f"joined({str(spec.get('with', ''))!r}, [{', '.join(parts)}])")
         if "each" in spec:
-            items, take = self._path(spec["each"], base), path_getter(spec.get("path", ""))
-            self._known.add(".".join(part for part in (base, spec["each"], spec.get("path", "")) if part))
-            return lambda record: [v for item in _many(items(record)) if not transforms.is_empty(v := take(item))]
+            path = spec.get("path", "")
+            items = self._path(spec["each"], scope, where)
+            self._known.add(_dotted(scope.base, spec["each"], path))
+            return scope.once("v", f"{self._names.bind('pick', values.picker(path))}({items})")
         if "path" not in spec:
             raise self._fault(where, "needs one of path, first, join, sum, each, const")
-        return self._path(spec["path"], base)
+        return self._path(spec["path"], scope, where)
 
-    def _terms(self, paths: Any, where: str, base: str) -> list[Term]:
+    def _sum(self, paths: Any, change: transforms.Transform, in_yuan: bool, where: str, scope: Scope) -> Value:
+        """Amounts written as platforms nearly always write them are added as they are; all others exactly."""
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise self._fault(where, "sum is a list of paths; a '-' before one subtracts it")
-        return [(self._path(path.removeprefix("-"), base), -1 if path.startswith("-") else 1) for path in paths]
+        signs = [-1 if path.startswith("-") else 1 for path in paths]
+        parts = [self._path(path.removeprefix("-"), scope, where) for path in paths]
+        terms = ", ".join(f"({part}, {sign})" for part, sign in zip(parts, signs, strict=True))
+        exact = f"{self._names.bind('total', values.summing(change))}([{terms}])"
+        if not in_yuan or not parts:
+            return Value(exact)
+        quick = [scope.once("fen", _QUICK.format(part)) for part in parts]
+        total = " ".join(f"{'-' if sign < 0 else '+'} {part}" for part, sign in zip(quick, signs, strict=True))
+        condition = " and ".join(f"{part} is not None" for part in quick)
+        return Value(f"{total} if {condition} else {exact}", "{0} is not None")
 
-    def _enum(self, name: str, get: Getter, spec: Mapping[str, Any], kind: str, where: str) -> Reader:
+    def _enum(self, name: str, spec: Mapping[str, Any], kind: str, where: str, scope: Scope) -> Value:
+        raw = self._raw(spec, where, scope)
         self._check_keys(spec, {"path", "first", "join", "with", "map"}, where)
         allowed = ENUMS[kind.removeprefix("enum:")]
         table = {str(raw): str(word) for raw, word in (spec.get("map") or {}).items()}
         for word in table.values():
             if word not in allowed:
                 raise self._fault(where, f"{word!r} is none of {', '.join(allowed)}")
+        listed = f"{self._names.bind('words', table)}.get(str({raw}))"
+        return Value(f"{listed} or unlisted({name!r}, {raw}, unknown_values)", _ALWAYS)
 
-        def value(record: Any, mapped: Mapped) -> str:
-            raw = get(record)
-            found = table.get(str(raw))
-            if found is None:
-                mapped.unknown_values.add(f"{name}={str(raw)[:40]}")
-                return "unknown"
-            return found
-
-        return value
-
-    def _tags(self, spec: Mapping[str, Any], where: str, base: str) -> Reader:
+    def _tags(self, spec: Mapping[str, Any], where: str, scope: Scope) -> Value:
         self._check_keys(spec, {"each", "key", "name", "group", "by", "split"}, where, "each")
-        items = self._path(spec["each"], base)
-        each = ".".join(part for part in (base, spec["each"]) if part)
-        parts = {}
-        for part in ("key", "name", "group"):
-            if part in spec:
-                self._known.add(".".join(p for p in (each, spec[part]) if p))
-                parts[part] = path_getter(spec[part])
-        by, sep = self._path(spec["by"], base) if "by" in spec else None, spec.get("split")
-
-        def value(record: Any, mapped: Mapped) -> list[dict[str, str]]:
-            found = items(record) or []
-            found = str(found).split(sep) if sep and isinstance(found, str) else found
-            tags = []
-            for item in found if isinstance(found, list) else [found]:
-                tag = {part: str(v).strip() for part, get in parts.items() if not transforms.is_empty(v := get(item))}
-                if by is not None:
-                    tag["by"] = str(by(record) or "")
-                if tag.get("key") or tag.get("name"):
-                    tags.append({"key": tag.get("name", ""), **tag})
-            return tags
-
-        return value
+        items = self._path(spec["each"], scope, where)
+        parts = {part: spec[part] for part in ("key", "name", "group") if part in spec}
+        for path in parts.values():
+            self._known.add(_dotted(scope.base, spec["each"], path))
+        read = self._names.bind("tags", values.tagger(parts, spec.get("split")))
+        by = f", str({self._path(spec['by'], scope, where)} or '')" if "by" in spec else ""
+        return Value(f"{read}({items}{by})", _ALWAYS)
 
 
-def _builder(kind: str, prefix: str, id_of: Reader, fields: Fields, required: Sequence[str]) -> Reader:
-    """Kind, id and fields of a record; raises MappingError where id or a required field is missing."""
-
-    def build(record: Any, mapped: Mapped) -> Canonical:
-        own = id_of(record, mapped)
-        if own is None:
-            raise MappingError("mapping.required", field=f"{kind}.id")
-        found = fields.read(record, mapped)
-        for name in required:
-            if name not in found:
-                raise MappingError("mapping.required", field=f"{kind}.{name}")
-        return {"kind": kind, "id": prefix + own, "fields": found}
-
-    return build
+def _dotted(*paths: str) -> str:
+    return ".".join(path for path in paths if path)
 
 
-def _given_key(item: Any) -> tuple[str, str, str]:
-    """An identity key that the record itself names: {kind, scope, value}."""
-    if not isinstance(item, dict) or item.get("kind") not in KEY_KINDS or not item.get("value"):
-        reason = f"an identifier has kind (one of {', '.join(KEY_KINDS)}), scope and value"
-        raise MappingError("mapping.value", field="keys", path="identifiers", reason=reason)
-    return item["kind"], str(item.get("scope", "")), str(item["value"])
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _many(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if transforms.is_empty(value) else [value]
+def _place(name: str, spec: Any) -> Place:
+    """The field and the path that an error names."""
+    spec = spec.get("value", spec) if isinstance(spec, dict) else spec
+    if isinstance(spec, dict):
+        spec = spec.get("path") or spec.get("first") or spec.get("join") or spec.get("sum")
+    return Place(name, str(spec))
 
 
 def load_mapping(path: Path, *, zone: str | None, context: Mapping[str, str]) -> CompiledMapping:

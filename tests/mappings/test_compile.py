@@ -498,3 +498,62 @@ def test_a_record_may_name_its_own_identifiers() -> None:
     assert not mapped.unknown_fields
     with pytest.raises(MappingError, match="identifiers"):
         mapping.apply({"id": "1", "identifiers": [{"kind": "shoe size", "value": "43"}]})
+
+
+# ---------------------------------------------------------------- what a mapping becomes
+
+
+@pytest.mark.parametrize("text", ["'); boom() #", '"""', "a\nboom()", "{boom}", "\\", "x\u2028boom()", "\ud800"])
+def test_no_text_of_a_mapping_file_is_ever_code(text: str) -> None:
+    """Every place of a mapping that takes a free text, with one that would break out of a careless quotation."""
+    plain = text.replace(".", "")
+    source = with_fields(
+        "customer",
+        {
+            "display_name": {"first": [plain, "name"]},
+            "region": {"join": [plain, "name"], "with": text},
+            "note": {"const": text},
+            "kind": {"path": plain, "map": {text: "person"}},
+            "title": {"path": "name", "when": {"path": plain, "in": [text]}},
+            "tags": {"each": "tags", "key": plain, "split": text, "by": plain},
+        },
+        keys=[{"kind": "custom", "scope": text.replace("{", "").replace("}", ""), "value": plain}],
+        required=["note"],
+    )
+    source |= {"id_prefix": text, "known": [plain], "open": {"path": plain, "in": [text]}}
+    mapped = compiled(source).apply({"id": "1", "name": "n", plain: text})
+    (record,) = mapped.records
+    assert record["id"] == text + "1"
+    assert record["fields"]["note"] == text
+    assert record["fields"]["title"] == "n"
+    assert record["fields"]["kind"] == "person"
+    assert record["fields"]["region"] == f"{text}{text}n".strip()
+    assert record["keys"][0][2] == text.strip()
+    assert mapped.is_open
+    assert not mapped.unknown_fields
+
+
+def test_what_a_mapping_has_become_can_be_read() -> None:
+    shown = compiled(ORDER).explain()
+    assert "# emits.0: order" in shown
+    assert "v1 = get1('tid')" in shown
+    assert "raise absent('order.number')" in shown
+
+
+def test_a_bad_value_is_named_by_the_field_that_reads_it() -> None:
+    """Two fields read one path with two transforms: the line that failed says which of them it was."""
+    source = with_fields("order", {"number": "x", "created_at": {"path": "x", "as": "time", "when": "timed"}})
+    mapping = compiled(source)
+    assert mapping.apply({"id": "1", "x": "no time"}).records[0]["fields"] == {"number": "no time"}
+    with pytest.raises(MappingError) as caught:
+        mapping.apply({"id": "1", "x": "no time", "timed": 1})
+    assert (caught.value.params["field"], caught.value.params["path"]) == ("created_at", "x")
+
+
+def test_a_field_of_every_shape_of_record_is_told_when_it_is_new() -> None:
+    """Lists of names that were met are remembered: one that differs in a single name is still seen."""
+    mapping = compiled(with_fields("customer", {"display_name": "name"}))
+    for number in range(200):
+        assert mapping.apply({"id": "1", "name": "n"}).unknown_fields == set()
+        assert mapping.apply({"id": "1", f"new{number}": "n"}).unknown_fields == {f"new{number}"}
+        assert mapping.apply({"name": "n", "id": "1", "new": 1}).unknown_fields == {"new"}
