@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo serve test lint bench soak format clean
+.PHONY: install demo serve test lint bench bench-identity soak format clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench.orders
+
+bench-identity: $(VENV)/.bench
+	$(BIN)/python -m tests.bench.identity --million
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m slow tests/faults tests/real

@@ -1,16 +1,25 @@
-"""Identity over every set, beside a tuned splink.
+"""Identity over every set, beside a tuned splink on the same records: how good, how fast, and whether each target is met.
 
+``python -m tests.bench.identity [--sets dev_10k_a …] [--quick] [--million] [--no-splink] [--no-speed] [--postgres URL]``
 ``python -m tests.bench.identity --score dev_10k_b OUT.csv`` scores a file of rid,customer_id[,reviews] by hand.
+P, R, F1 are over pairs of the final groups; Rr is recall inside reach, F1r of P and Rr, B3 the F1 of B-cubed. What could not
+be run is printed as NOT MEASURED with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import tempfile
 from pathlib import Path
 
-from tests.bench.identity import data, metrics, report
+from tests.bench.identity import data, hub_side, metrics, quality, report, speed
+from tests.bench.identity.data import Absent, Dataset
+from tests.bench.identity.targets import Board
+
+SETS = ("dev_10k_a", "dev_100k", *data.PUBLIC)
+QUICK = ("dev_1k", "restaurants", "senzing")
 
 
 def by_hand(name: str, answer: Path) -> None:
@@ -24,12 +33,77 @@ def by_hand(name: str, answer: Path) -> None:
     report.every_slice(truth, groups)
 
 
+def one_set(made: Dataset, folder: Path, board: Board, asked: argparse.Namespace) -> None:
+    """A set: presets, splink, and for the generated ones slices, review and shuffled arrival."""
+    generated, small = made.name in data.CN, len(made.truth.rids) <= 20_000
+    groups = quality.presets(made, board, careful=generated)
+    if not asked.no_splink:
+        quality.splink(made, folder)
+    if groups is None or not generated:
+        return
+    quality.slices(made.name, made.truth, groups)
+    if small:
+        quality.shuffled(made, groups, folder, board)
+        quality.reviewed(made, folder, board)
+    print(flush=True)
+
+
+def every_set(asked: argparse.Namespace, board: Board) -> None:
+    """All sets that were asked for."""
+    names = asked.sets or (QUICK if asked.quick else SETS)
+    print(report.HEAD, flush=True)
+    for name in [*names, *(["million"] if asked.million and "million" not in names else [])]:
+        with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
+            try:
+                made = data.load(name, Path(folder))
+            except Absent as error:
+                print(f"{name:<16}NOT MEASURED: {error}", flush=True)
+                continue
+            one_set(made, Path(folder), board, asked)
+
+
+def how_fast(asked: argparse.Namespace, board: Board) -> None:
+    """The speed part, on the million or on a smaller set."""
+    name = "million" if asked.million else "dev_10k_a" if asked.quick else "dev_100k"
+    with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
+        try:
+            made = data.load(name, Path(folder))
+        except Absent as error:
+            print(f"speed: NOT MEASURED: {error}", flush=True)
+            return
+        speed.compare(made, "", Path(folder), board)
+        if asked.postgres:
+            speed.compare(made, asked.postgres, Path(folder), board)
+        else:
+            print("PostgreSQL: NOT MEASURED: HUB_BENCH_POSTGRES, HUB_TEST_POSTGRES or --postgres names a database to wipe")
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=(*data.CN, *data.PUBLIC), metavar="SET")
+    parser.add_argument("--quick", action="store_true", help="small sets alone")
+    parser.add_argument("--million", action="store_true", help="also the generated million, and speed against it")
+    parser.add_argument("--no-splink", action="store_true")
+    parser.add_argument("--no-speed", action="store_true")
+    parser.add_argument("--postgres", default=os.environ.get("HUB_BENCH_POSTGRES") or os.environ.get("HUB_TEST_POSTGRES", ""))
+    parser.add_argument("--score", nargs=2, metavar=("SET", "OUT.csv"), help="score a file and end")
+    return parser.parse_args()
+
+
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--score", nargs=2, metavar=("SET", "OUT.csv"), required=True)
-    asked = parser.parse_args()
-    by_hand(asked.score[0], Path(asked.score[1]))
+    asked, board = options(), Board()
+    if asked.score:
+        by_hand(asked.score[0], Path(asked.score[1]))
+        return
+    print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}", flush=True)
+    if why := hub_side.missing():
+        print(f"lianshu: NOT MEASURED: {why}", flush=True)
+    every_set(asked, board)
+    if not asked.no_speed:
+        how_fast(asked, board)
+    board.show()
 
 
 if __name__ == "__main__":

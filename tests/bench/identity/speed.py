@@ -1,0 +1,153 @@
+"""How fast: a bulk load, then records one by one against what is stored, each beside a plain insert loop of the same rows.
+
+Two ways are measured: ``hub resolve --store`` (bulk, then ``--stream``), and the sync's own ``Lander.land`` (see ``landing``).
+The plain loop writes each row's JSON under its id into one table of the same database, one INSERT a row, a commit per 100.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.bench.identity import hub_side, targets
+from tests.bench.identity.data import Dataset
+from tests.bench.identity.hub_side import NotMeasured, Said
+from tests.bench.identity.metrics import Truth
+from tests.bench.identity.targets import Board
+from tests.bench.orders import wipe
+
+TAIL = 5_000
+"""Records that come one by one."""
+COMMIT = 100
+Row = tuple[str, str]
+
+
+def parts(made: Dataset, folder: Path, tail: int) -> tuple[Path, Path]:
+    """The set's file cut in two: what is stored first, and the records that come after."""
+    head_path, tail_path = folder / "head.jsonl.gz", folder / "tail.jsonl.gz"
+    with gzip.open(made.records, "rt", encoding="utf-8") as text:
+        for path, lines in (
+            (head_path, itertools.islice(text, len(made.truth.rids) - tail)),
+            (tail_path, text),
+        ):
+            with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as out:
+                out.writelines(lines)
+    return head_path, tail_path
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Record id and JSON of each line."""
+    with gzip.open(path, "rt", encoding="utf-8") as text:
+        for line in text:
+            yield json.loads(line)["rid"], line
+
+
+def insert_loop(url: str, paths: Iterable[Path], folder: Path) -> list[float]:
+    """Seconds that plain inserts of each file's rows take, one after the other into the same table."""
+    connection, statement = opened(url, folder)
+    seconds = []
+    for path in paths:
+        spent, ready = 0.0, list(rows(path))
+        began = time.perf_counter()
+        cursor = connection.cursor()
+        for number, row in enumerate(ready, 1):
+            cursor.execute(statement, row)
+            if number % COMMIT == 0:
+                connection.commit()
+        connection.commit()
+        spent = time.perf_counter() - began
+        seconds.append(spent)
+    connection.close()
+    return seconds
+
+
+def opened(url: str, folder: Path) -> tuple[Any, str]:
+    """A connection to an empty table, and the INSERT for it."""
+    create = "CREATE TABLE plain_rows (rid text PRIMARY KEY, body text NOT NULL)"
+    if not url:
+        connection: Any = sqlite3.connect(folder / "plain.db")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(create)
+        return connection, "INSERT INTO plain_rows VALUES (?, ?)"
+    import psycopg
+
+    connection = psycopg.connect(url.replace("postgresql+psycopg", "postgresql"))
+    connection.execute("DROP TABLE IF EXISTS plain_rows")
+    connection.execute(create)
+    connection.commit()
+    return connection, "INSERT INTO plain_rows VALUES (%s, %s)"
+
+
+def compare(made: Dataset, url: str, folder: Path, board: Board, tail: int = TAIL) -> None:
+    """One database: bulk and one by one, both ways, each with its ratio. Targets are judged on the million alone."""
+    name = "PostgreSQL" if url else "SQLite"
+    folder = folder / name
+    folder.mkdir()
+    tail = min(tail, len(made.truth.rids) // 10)
+    head_path, tail_path = parts(made, folder, tail)
+    stored = len(made.truth.rids) - tail
+    if url:
+        wipe(url)
+    plain_bulk, plain_tail = insert_loop(url, (head_path, tail_path), folder)
+    print(f"\n{name}: {stored:,} rows plain inserts {plain_bulk:.1f} s; {tail:,} more {plain_tail:.2f} s", flush=True)
+    for way, run in (("hub resolve", by_command), ("Lander.land", by_lander)):
+        if url:
+            wipe(url)
+        try:
+            bulk, stream = run(head_path, tail_path, url, folder)
+        except NotMeasured as error:
+            print(f"  {way:<12} NOT MEASURED: {error}", flush=True)
+            judged(board, f"{name} {way}", name, {}, {}, str(error), stored)
+            continue
+        line(way, stored, bulk, plain_bulk, tail, stream, plain_tail)
+        judged(board, f"{name} {way}", name, bulk, stream, "", stored)
+
+
+def line(way: str, stored: int, bulk: Said, plain_bulk: float, tail: int, stream: Said, plain_tail: float) -> None:
+    """What one way took."""
+    print(
+        f"  {way:<12} bulk {bulk['seconds']:.1f} s, {stored / bulk['seconds']:,.0f}/s, {bulk['peak_mb']:,.0f} MB, "
+        f"{bulk['seconds'] / plain_bulk:.1f} × plain; one by one median {stream['median_ms']:.2f} ms, "
+        f"p99 {stream['p99_ms']:.2f} ms, {stream['rate']:,.0f}/s with a commit per {COMMIT}, "
+        f"{tail / stream['rate'] / plain_tail:.1f} × plain",
+        flush=True,
+    )
+
+
+def judged(board: Board, way: str, name: str, bulk: Said, stream: Said, why: str, stored: int) -> None:
+    """Beside the targets, which are for a million stored records."""
+    if stored < 900_000:
+        bulk, stream, why = {}, {}, why or f"only {stored:,} stored; --million judges"
+    median, p99, rate = targets.SPEED[name]
+    board.add(f"{way}: one record, median", stream.get("median_ms"), median, most=True, unit=" ms", why=why)
+    board.add(f"{way}: one record, p99", stream.get("p99_ms"), p99, most=True, unit=" ms", why=why)
+    board.add(f"{way}: one by one, records a second", stream.get("rate"), rate, why=why)
+    board.add(f"{way}: bulk load of a million", bulk.get("seconds"), targets.BULK[0], most=True, unit=" s", why=why)
+    board.add(f"{way}: bulk load, peak memory", bulk.get("peak_mb"), targets.BULK[1], most=True, unit=" MB", why=why)
+
+
+def by_command(head_path: Path, tail_path: Path, url: str, folder: Path) -> tuple[Said, Said]:
+    """``hub resolve`` into a store, then ``--stream`` against it. NotMeasured: it cannot do that."""
+    store = url or f"sqlite:///{folder / 'store.db'}"
+    first = hub_side.resolve(Truth(), head_path, "--store", store, groups=False)
+    then = hub_side.resolve(Truth(), tail_path, "--store", store, "--stream", groups=False)
+    if missing := [key for key in ("median_ms", "p99_ms", "records_per_second") if key not in then.said]:
+        raise NotMeasured(f"hub resolve --stream --json does not say {', '.join(missing)}")
+    stream = {"median_ms": then.said["median_ms"], "p99_ms": then.said["p99_ms"], "rate": then.said["records_per_second"]}
+    return {"seconds": first.seconds, "peak_mb": first.peak_mb}, stream
+
+
+def by_lander(head_path: Path, tail_path: Path, url: str, folder: Path) -> tuple[Said, Said]:
+    """The sync's landing in a process of its own. NotMeasured: it failed."""
+    asked = [sys.executable, "-m", "tests.bench.identity.landing", str(head_path), str(tail_path), "--url", url]
+    printed, _, _ = hub_side.watched(asked, str(folder))
+    said = json.loads(printed[printed.index("{") :])
+    return said["bulk"], said["stream"]
