@@ -67,7 +67,7 @@ def resolve(truth: Truth, records: Path, *arguments: str, groups: bool = True) -
             said = json.loads(printed[printed.index("{") :])
             found = answer(out, truth) if groups else ([], [])
         except (ValueError, KeyError, OSError) as error:
-            raise NotMeasured(f"{shlex.join(asked[len(command()) :])}: {error}") from error
+            raise NotMeasured(f"the answer cannot be read: {error}") from error
     return Run(*found, said, seconds, peak)
 
 
@@ -80,7 +80,7 @@ def watched(asked: list[str], folder: str) -> tuple[str, float, float]:
         peak = peak_of(child)
         seconds = time.perf_counter() - began
         if child.returncode:
-            raise NotMeasured(f"{shlex.join(asked)} ended with {child.returncode}: {last_line(text_of(wrong))}")
+            raise NotMeasured(f"ended with {child.returncode}: {last_line(text_of(wrong))}")
         return text_of(out), seconds, peak
 
 

@@ -24,8 +24,8 @@ NUMBERS = ("birth_date", "id_number", "phone", "email")
 LISTS = ("house_number", "postcode", "state", "year", "category", "venue", "gender", "employer")
 BLOCKS = (
     ("id_number",), ("phone",), ("email",), ("birth_date",), ("given_name", "surname"), ("surname", "postcode"),
-    ("surname", "suburb"), ("surname", "city"), ("name",), ("title_start",), ("title_rare",), ("company_start",), ("company", "city"),
-    ("address_start",), ("street", "postcode"), ("authors_start", "year"),
+    ("surname", "suburb"), ("surname", "city"), ("name",), ("title_start",), ("title_rare",), ("company_start",),
+    ("company", "city"), ("address_start",), ("street", "postcode"), ("authors_start", "year"),
 )  # fmt: skip
 """Columns that candidates agree on; those that a set has are used."""
 Columns = dict[str, str]
