@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 
 from connectors.base import PlatformEvent
 from connectors.errors import BadPush
+from connectors.wecom.groups import AT
 
 LONGEST = 256 * 1024
 """Bytes of the longest body that is looked at; events are far shorter."""
@@ -72,6 +73,9 @@ def _place(found: Fields) -> tuple[str, str] | None:
     if subject == "change_external_tag" and found.get("Id") and found.get("ChangeType") != "shuffle":
         # A renamed group touches all its tags, and for those of a deleted one no events come.
         return "tag", found["Id"] if found.get("TagType") == "tag" else GROUP + found["Id"]
+    if subject == "change_external_chat" and found.get("ChatId"):
+        # The version of the members, where they changed: what is read must have it. (docs: path/92130)
+        return "group", AT.join(filter(None, (found["ChatId"], found.get("CurMemVer"))))
     return None
 
 

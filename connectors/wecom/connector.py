@@ -1,4 +1,4 @@
-"""企业微信 WeCom: the staff who serve customers, their customers with remarks and tags, the corp's tags, and change events."""
+"""企业微信 WeCom: staff who serve customers, customers with remarks and tags, the corp's tags, groups, change events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from connectors.schemes import CallbackCipher
 from connectors.wecom import callback, shape
 from connectors.wecom.calls import WeComCalls
 from connectors.wecom.check import Checks
+from connectors.wecom.groups import AT, GroupReading, newest
 from connectors.wecom.walk import CHUNK, CustomerWalk
 
 STAFF_PAGE = 20
@@ -19,7 +20,7 @@ CUSTOMER_PAGE = 100
 UNUSABLE = {"aes_key": "wecom.callback_aes_key", "receiver": "wecom.callback_receiver"}
 
 
-class WeCom(WeComCalls, Source, EventSource):
+class WeCom(GroupReading, WeComCalls, Source, EventSource):
     """One corp as one self-built app sees it: only staff inside the app's visible range exist."""
 
     # -- reading
@@ -28,23 +29,31 @@ class WeCom(WeComCalls, Source, EventSource):
         """Everything there is: WeCom knows no changed-since filter for any of these. (docs: path/92109)"""
         if stream == "customer":
             return CustomerWalk(self._batch, self._follow_users(), resume).pages()
+        if stream == "group":
+            return self._groups(self._follow_users, resume)
         return self._staff(resume) if stream == "staff" else self._tags()
 
     def fetch_one(self, stream: str, key: str) -> Record | None:
         """The record as ``pages`` would give it; None when WeCom says it is gone, or out of the app's sight."""
-        read: Callable[[str], Record | None] = {"customer": self._pair, "staff": self._member, "tag": self._tag}[stream]
+        read: dict[str, Callable[[str], Record | None]] = {
+            "customer": self._pair,
+            "staff": self._member,
+            "tag": self._tag,
+            "group": self._chat,
+        }
         try:
-            return read(key)
+            return read[stream](key)
         except errors.Gone:
             return None
 
     def fetch_many(self, stream: str, keys: Sequence[str]) -> Iterator[tuple[str, Record | None]]:
-        """As everywhere; the key of a tag group stands for its tags, each given under its own key."""
-        for key in keys:
+        """As everywhere; the key of a tag group stands for its tags, each given under its own key; that of a group chat may
+        name the member version that its event has announced."""
+        for key in newest(keys) if stream == "group" else keys:
             if stream == "tag" and key.startswith(callback.GROUP):
                 yield from self._group(key.removeprefix(callback.GROUP))
             else:
-                yield key, self.fetch_one(stream, key)
+                yield key.partition(AT)[0] if stream == "group" else key, self.fetch_one(stream, key)
 
     def _follow_users(self) -> list[str]:
         return list(self.http.get("externalcontact/get_follow_user_list").get("follow_user") or [])
@@ -114,7 +123,7 @@ class WeCom(WeComCalls, Source, EventSource):
         return Opened(plaintext=plain, payload=found, dedup_key=callback.digest(plain))
 
     def events(self, opened: Opened) -> list[PlatformEvent]:
-        """Customer and tag changes; what is said of a tag group becomes a key that ``fetch_many`` takes for all its tags."""
+        """Customer, tag and group changes; a tag group becomes a key that ``fetch_many`` takes for all its tags."""
         return callback.platform_events(opened.payload or {})
 
     def _decrypt(self, query: Mapping[str, str], encrypted: str) -> bytes:

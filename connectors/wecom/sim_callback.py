@@ -34,16 +34,22 @@ def sign(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
     return digest.hexdigest()
 
 
-def event_xml(corp_id: str, event: Mapping[str, str | int], pretty: bool = False) -> str:
+def event_xml(corp_id: str, event: Mapping[str, str | int | tuple[str, ...]], pretty: bool = False) -> str:
     """The plaintext of an event: numbers bare, texts in CDATA. pretty: a line break between elements, as also seen."""
-    fields: dict[str, str | int] = {"ToUserName": corp_id, "FromUserName": "sys", "CreateTime": event["CreateTime"]}
+    fields: dict[str, str | int | tuple[str, ...]] = {
+        "ToUserName": corp_id,
+        "FromUserName": "sys",
+        "CreateTime": event["CreateTime"],
+    }
     fields |= {"MsgType": "event", **event}
     elements = [f"<{name}>{_content(value)}</{name}>" for name, value in fields.items()]
     glue = "\n" if pretty else ""
     return glue.join(["<xml>", *elements, "</xml>"])
 
 
-def _content(value: str | int) -> str:
+def _content(value: str | int | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return "".join(f"<Item>{_content(item)}</Item>" for item in value)
     if isinstance(value, int):
         return str(value)
     return "<![CDATA[" + value.replace("]]>", "]]]]><![CDATA[>") + "]]>"

@@ -18,6 +18,7 @@ TEXTS: dict[int, str] = {
     40013: "invalid corpid",
     40014: "invalid access_token",
     40035: "invalid parameter",
+    40050: "invalid group id",
     40058: "invalid argument",
     40063: "some parameters are empty",
     40068: "invalid tagid",
@@ -32,8 +33,10 @@ TEXTS: dict[int, str] = {
     48009: "api forbidden for contacts sync secret",
     60020: "not allow to access from your ip",
     60111: "userid not found",
+    81017: "owner filter needed, too many visible users",
     84061: "not external contact",
     84074: "no external contact permission",
+    90501: "chat is not external group chat",
     701008: "no licensed user",
 }
 BARE = {41001, 84061, 84074, 40068}

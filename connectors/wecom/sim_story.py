@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from connectors.wecom.simulator import WeComSimulator
 
 STAFF = {"sales_wang": "王珊", "sales_li": "李强"}
+GROUP = "春季采购群"
 KEY_CUSTOMER, INTENT = ("客户等级", "重点客户"), ("意向", "春季采购")
 
 
@@ -32,6 +33,8 @@ def play(sim: WeComSimulator, story: Story) -> None:
         options = {"remark": remark, "mobiles": [person.phone], "company": person.company, "created": created}
         options["tags"] = [intent.id] if person.number % 3 == 1 else []
         sim.world.add_customer(userid, contact, **options)
+    members = [_ids(person)[1] for person in story.people if person.company][:4]
+    sim.chats.open("sales_wang", GROUP, members, int((story.now - timedelta(days=9)).timestamp()))
 
 
 def live(sim: WeComSimulator, story: Story, url: str) -> None:

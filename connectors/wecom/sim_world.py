@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-Event = dict[str, str | int]
+Event = dict[str, str | int | tuple[str, ...]]
 
 
 @dataclass
@@ -91,6 +91,11 @@ class World:
         """Now, as WeCom writes times."""
         return int(self._now().timestamp())
 
+    @property
+    def moment(self) -> float:
+        """Now, to the fraction of a second."""
+        return self._now().timestamp()
+
     def number(self) -> int:
         """A number never given before."""
         return next(self._numbers)
@@ -120,7 +125,7 @@ class World:
         relation = Relation(self.number(), userid, external_userid, options.pop("created", self.seconds), **options)
         self.relations[userid, external_userid] = relation
         kind = "add_half_external_contact" if relation.half else "add_external_contact"
-        extra: Event = {"State": relation.state} if relation.state else {}
+        extra = {"State": relation.state} if relation.state else {}
         return self.contact_event(kind, userid, external_userid, **extra)
 
     def edit(self, userid: str, external_userid: str, **changes: Any) -> Event:
@@ -133,7 +138,7 @@ class World:
     def drop(self, userid: str, external_userid: str, *, by_transfer: bool = False) -> Event:
         """A member removes a customer, or an in-service transfer does."""
         del self.relations[userid, external_userid]
-        extra: Event = {"Source": "DELETE_BY_TRANSFER"} if by_transfer else {}
+        extra = {"Source": "DELETE_BY_TRANSFER"} if by_transfer else {}
         return self.contact_event("del_external_contact", userid, external_userid, **extra)
 
     def leave(self, userid: str, external_userid: str) -> Event:

@@ -21,6 +21,7 @@ from connectors.wecom import sim_story
 from connectors.wecom.sim_api import Answer, Api
 from connectors.wecom.sim_callback import Sender, event_xml
 from connectors.wecom.sim_gate import App, Gate, Limits, Refusal, refusal_text
+from connectors.wecom.sim_groups import Chats
 from connectors.wecom.sim_world import Event, World
 
 CORP_ID = "ww0123456789abcdef"
@@ -53,6 +54,7 @@ class WeComSimulator(Simulator):
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         self.world = World(self.now)
         self.api = Api(self.world)
+        self.chats = Chats(self.world)
         self.gate = Gate(CORP_ID, self.now)
         self.app_grant = self.gate.add(App(SECRET))
         self.limits = Limits(self.now)
@@ -81,6 +83,13 @@ class WeComSimulator(Simulator):
             contact + "get": Path("GET", api.get, frozenset({"external_userid", "cursor"}), follow),
             contact + "batch/get_by_user": Path("POST", api.get_by_user, batch, {"external_contact_list": []}),
             contact + "get_corp_tag_list": tags,
+            contact + "groupchat/list": Path(
+                "POST",
+                self.chats.list,
+                frozenset({"status_filter", "owner_filter", "cursor", "limit"}),
+                {"group_chat_list": []},
+            ),
+            contact + "groupchat/get": Path("POST", self.chats.get, frozenset({"chat_id", "need_name"})),
             "user/get": Path("GET", api.user, user, right="directory"),
             "user/simplelist": Path(
                 "GET", api.simplelist, frozenset({"department_id", "fetch_child", "status"}), right="directory"
@@ -104,7 +113,7 @@ class WeComSimulator(Simulator):
             self.refusals += 1
             text = refusal_text(refusal.code, self.refusals, address)
             answer = {"errcode": refusal.code, "errmsg": text, **(path.empty if path else {})}
-        if self.faults.after_page and "external_contact_list" in answer:
+        if self.faults.after_page and answer.keys() & {"external_contact_list", "group_chat_list"}:
             self.pages += 1
             self.faults.after_page(name, self.pages)
         return self._json(answer)
@@ -164,7 +173,7 @@ class WeComSimulator(Simulator):
     def populate(self, stream: str, count: int, *, start: datetime, step: timedelta) -> list[str]:
         """Made-up staff, customers (served by two members in turn, every fifth by both) or tags (five to a group)."""
         with self.lock:
-            make = {"staff": self._staff_at, "customer": self._customer_at, "tag": self._tag_at}[stream]
+            make = {"staff": self._staff_at, "customer": self._customer_at, "tag": self._tag_at, "group": self._chat_at}[stream]
             return [make(i, int((start + i * step).timestamp())) for i in range(count)]
 
     def _staff_at(self, i: int, created: int) -> str:
@@ -172,6 +181,13 @@ class WeComSimulator(Simulator):
 
     def _tag_at(self, i: int, created: int) -> str:
         return self.world.add_tag(f"意向{i // 5 + 1}", f"标签{self.world.number()}", created).id
+
+    def _chat_at(self, i: int, created: int) -> str:
+        if "sales_wang" not in self.world.staff:
+            self.world.add_staff("sales_wang", "王珊")
+        contact = self._contact(i)
+        self.world.add_customer("sales_wang", contact, created=created)
+        return str(self.chats.open("sales_wang", f"采购群{i + 1}", [contact["external_userid"]], created)["ChatId"])
 
     def _customer_at(self, i: int, created: int) -> str:
         for userid, name in (("sales_wang", "王珊"), ("sales_li", "李强")):
@@ -214,6 +230,8 @@ class WeComSimulator(Simulator):
                 self.world.edit(*self._pair(key), remark=f"备注{number}")
             elif stream == "staff":
                 self.world.staff[key].alias = f"别名{number}"
+            elif stream == "group":
+                self.chats.rename(key, f"改名{number}")
             else:
                 self.world.rename_tag(key, f"改名{number}")
 
@@ -224,12 +242,15 @@ class WeComSimulator(Simulator):
                 self.world.drop(*self._pair(key))
             elif stream == "staff":
                 self.world.resign(key)
+            elif stream == "group":
+                self.chats.dismiss(key)
             else:
                 self.world.delete_tag(key)
 
     def spoil(self, stream: str, key: str) -> None:
         """A time that is none, or a name that is not a text."""
         bad = {"customer": ("createtime", "昨天"), "staff": ("name", {"zh": "王"}), "tag": ("name", ["标签"])}
+        bad["group"] = ("create_time", "昨天")
         self._extra(stream, key)[bad[stream][0]] = bad[stream][1]
 
     def add_field(self, stream: str, key: str, name: str, value: Any) -> None:
@@ -239,6 +260,8 @@ class WeComSimulator(Simulator):
     def _extra(self, stream: str, key: str) -> dict[str, Any]:
         if stream == "customer":
             return self.world.relations[self._pair(key)].extra
+        if stream == "group":
+            return self.chats.chats[key].extra
         return self.world.staff[key].extra if stream == "staff" else self.world.tags[key].extra
 
     @staticmethod
@@ -265,6 +288,8 @@ class WeComSimulator(Simulator):
             event = self.world.contact_event(kind, *self._pair(key))
         elif stream == "tag":
             event = self.world.tag_event("delete" if self.world.tags[key].deleted else "update", key)
+        elif stream == "group":
+            event = self.chats.event("update" if key in self.chats.chats else "dismiss", key)
         else:
             raise ValueError("WeCom tells a self-built app nothing of changes to its staff (docs: path/96302)")
         return self.push_event(url, event, forged=forged)

@@ -247,3 +247,14 @@ def test_it_refuses_our_forged_and_misdirected_callbacks(sim, crypto):
     body, signature = pushed(sim, event_xml(CORP_ID, EVENT), receiver="wwSomebodyElse")
     with pytest.raises(InvalidCorpIdException):
         crypto.decrypt_message(body, signature, "1767225600", "n")
+
+
+def test_it_reads_our_groups(sim, client):
+    keys = sim.populate("group", 3, start=NOW - timedelta(hours=1), step=timedelta(seconds=1))
+    listed = client.external_contact.get_group_chat_list(limit=100)
+    assert [entry["chat_id"] for entry in listed["group_chat_list"]] == sorted(keys)
+    found = client.external_contact.get_group_chat_info(keys[0])["group_chat"]
+    assert found["owner"] == "sales_wang" and [member["type"] for member in found["member_list"]] == [1, 2]
+    with pytest.raises(WeChatClientException) as refused:
+        client.external_contact.get_group_chat_info("wrNobody")
+    assert refused.value.errcode == 40050

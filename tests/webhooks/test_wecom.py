@@ -20,6 +20,19 @@ from hub.sync import inbox
 from hub.sync.foreground import sync
 
 
+def land_event(hub: Hub, account: int, corp: Any, event: dict[str, Any]) -> int:
+    """Put the event into the inbox as the receiver would, and work on it; how many pushes were taken."""
+    app = create_app(hub)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        assert corp.push_event(f"http://127.0.0.1:{server.server_port}/webhooks/wecom", event) == 200
+    finally:
+        server.shutdown()
+        server.server_close()
+    return inbox.process(hub, account)
+
+
 def test_a_tag_set_in_wecom_reaches_the_customer(tmp_path: Path) -> None:
     kind = registry.get("wecom").simulator()
     assert kind is not None
@@ -55,4 +68,31 @@ def test_a_tag_set_in_wecom_reaches_the_customer(tmp_path: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+        hub.close()
+
+
+def test_who_joins_a_group_is_found_as_a_customer(tmp_path: Path) -> None:
+    kind = registry.get("wecom").simulator()
+    assert kind is not None
+    corp: Any = kind()
+    hub = Hub.open(Settings(data_dir=tmp_path / "var"))
+    joined = (
+        "SELECT p.ref FROM group_member m JOIN identity_key k ON k.digest = m.digest JOIN profile p ON p.ref = k.profile_ref "
+        "ORDER BY p.ref"
+    )
+    try:
+        with serving(corp) as address:
+            (pair,) = corp.populate("customer", 1, start=datetime(2026, 3, 1, tzinfo=UTC), step=timedelta(minutes=1))
+            (chat,) = corp.populate("group", 1, start=datetime(2026, 3, 1, tzinfo=UTC), step=timedelta(minutes=1))
+            account = accounts.add(hub, "wecom", "wecom", "wecom", corp.settings(address), by="test")
+            sync(hub, "wecom", by="test")
+            event = corp.chats.join(chat, pair.partition("/")[2], "sales_wang")
+            assert land_event(hub, account, corp, event) == 1
+            with hub.db.read() as conn:
+                refs = list(conn.execute(text(joined)).scalars())
+                assert f"{account}|{pair}" in refs and len(refs) == 2
+            assert land_event(hub, account, corp, corp.chats.dismiss(chat)) == 1
+            with hub.db.read() as conn:
+                assert conn.execute(text("SELECT deleted FROM chat_group")).scalar_one() == 1
+    finally:
         hub.close()

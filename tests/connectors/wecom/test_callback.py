@@ -212,7 +212,7 @@ def test_a_group_event_points_at_the_group_and_a_shuffle_at_nothing(corp):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"Event": "change_external_chat", "ChangeType": "create", "ChatId": "wrChat"},
+        {"Event": "change_external_chat", "ChangeType": "create"},
         {"Event": "sys_approval_change", "AgentID": 3010040},
         {"Event": "change_external_contact", "ChangeType": "add_external_contact"},
         {"Event": "change_external_tag", "ChangeType": "update"},
