@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field
 
-from hub.models.base import Model, blob, instant, sealed, text
+from hub.models.base import Model, blob, instant, packed, sealed, text
 
 
 class ChatGroup(Model, table=True):
@@ -69,7 +69,7 @@ class Message(Model, table=True):
     sender: str | None = text(nullable=True)
     side: str = text(default="unknown")
     kind: str = text(default="unknown")
-    body: bytes = blob()
+    body: bytes = packed()
     at: datetime = instant()
     seq: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     recalls: str | None = text(nullable=True, index=True)
