@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
+import orjson
 import requests
 import structlog
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -302,6 +303,17 @@ def as_error(verdict: Verdict, request: Request, platform: str) -> errors.Connec
     if request.write and not verdict.unwritten and action in ("retry", "stop_and_alert"):
         action = "in_doubt"
     return _ERRORS[action](verdict.hint, **known)
+
+
+def exact_json(body: Any) -> bytes:
+    """A body as JSON whose decimals go out digit for digit, never through a binary float."""
+
+    def exact(value: Any) -> orjson.Fragment:
+        if isinstance(value, Decimal):
+            return orjson.Fragment(format(value, "f"))
+        raise TypeError(type(value).__name__)
+
+    return orjson.dumps(body, default=exact)
 
 
 def without_personal(text: str) -> str:

@@ -19,10 +19,10 @@ _RANDOM = 16
 
 
 class CallbackCipher:
-    """The cipher in which WeCom and DingTalk push events: SHA-1 signature, AES-256-CBC, padded to multiples of 32 bytes.
+    """The cipher of pushes of WeCom, DingTalk and YonBIP: SHA-1 signature, AES-256-CBC, padded to multiples of 32 bytes.
 
     token and aes_key: as in the platform's console (the key is 43 characters). receiver: whom pushes must be meant for
-    (WeCom: corp id; DingTalk: app key or corp id). (docs: WeCom path/90968, DingTalk event subscription)
+    (WeCom: corp id; DingTalk: app key or corp id; YonBIP: app key). (docs: WeCom path/90968, DingTalk event subscription)
     """
 
     def __init__(self, token: str, aes_key: str, receiver: str) -> None:
@@ -45,6 +45,10 @@ class CallbackCipher:
         expected = self.signature(timestamp, nonce, encrypted)
         if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             raise BadSignature
+        return self.unseal(encrypted)
+
+    def unseal(self, encrypted: str) -> bytes:
+        """Decrypt what was verified by another rule than ``signature`` (Yonyou has several). Raises BadPush as ``open``."""
         message, receiver = self._decrypt(encrypted)
         if not hmac.compare_digest(receiver, self._receiver):
             raise BadPush(field="receiver")

@@ -1,0 +1,1 @@
+"""用友 YonBIP / YonSuite."""
