@@ -40,6 +40,7 @@ def one_set(made: Dataset, folder: Path, board: Board, asked: argparse.Namespace
     if not asked.no_splink:
         quality.splink(made, folder)
     if groups is None or not generated:
+        quality.left_out(board, made.name)
         return
     quality.slices(made.name, made.truth, groups)
     if small:

@@ -126,6 +126,15 @@ def shuffled(made: Dataset, groups: Groups, folder: Path, board: Board) -> None:
     board.add(name, same, targets.SHUFFLED, why=why)
 
 
+def left_out(board: Board, name: str) -> None:
+    """The targets that need the default preset's groups, when there are none."""
+    if name == targets.REVIEWED[0]:
+        why = "the default preset did not run"
+        board.add(f"{name} shuffled arrival: pairs the same", None, targets.SHUFFLED, why=why)
+        board.add(f"{name} reviewed: share of records asked", None, targets.REVIEWED[1], most=True, why=why)
+        board.add(f"{name} reviewed: F1r", None, targets.REVIEWED[2], why=why)
+
+
 def slices(name: str, truth: Truth, groups: Groups) -> None:
     """Where the errors are: by flag, kind and pair of sources."""
     print(f"\n{name}: lianshu default by slice", flush=True)

@@ -1,9 +1,12 @@
-"""splink 4 with DuckDB on the same records, tuned as its documents say: no labels, no look at the truth.
+"""splink 4 with DuckDB on the same records, tuned as its documents say. The model is fitted without labels.
 
 Persons and companies have a model each. Agreement on a value is weighed by the value's own frequency (term frequency
 adjustment), so u of identifiers comes from exact frequencies and not from samples, which true matches fill. u of the other
 levels is from random pairs, m from EM on pairs that agree on a phone, a scoped id, a code or a place (levels that EM sees too
 few of are given), the prior is from deterministic rules. Pairs above the threshold are joined by connected components.
+
+Its author did look at scores while tuning: blocking, given levels and threshold on dev_10k_b; the floor for masked numbers and
+the weight of a different name after a first run over the million. All of that is to splink's advantage.
 """
 
 from __future__ import annotations
@@ -27,9 +30,8 @@ from splink.comparison_library import CustomComparison
 from tests.bench.identity import splink_public
 from tests.bench.identity.splink_clean import COLUMNS, Cleaner, records
 
-THRESHOLD = 0.2
-"""Probability from which a pair is joined, the same for every set. 0.2 gave splink its best F1r on dev_10k_b (0.5: a
-point less): the one place where its side saw a truth file, and to its advantage."""
+THRESHOLD = 0.35
+"""Probability from which a pair is joined, the same for every set: of 0.1, 0.2, 0.35, 0.5 the best F1r on dev_10k_b."""
 
 
 def exact(column: str, *, tf: bool = True) -> Any:
@@ -94,6 +96,7 @@ PERSON = [
         custom("surname_l = surname_r AND (name_l IS NULL OR name_r IS NULL)", "surname"),
         custom("surname_l = surname_r AND length(name_l) = 3 AND levenshtein(name_l, name_r) = 1", "surname", m=0.02),
         custom("surname_l = surname_r", "surname"),
+        rest=0.04,
     ),
     compare("org", absent("org"), exact("org"), custom("jaro_winkler_similarity(org_l, org_r) > 0.88")),
 ]
