@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlmodel import col, delete
 
 from connectors.errors import Stop
-from hub import accounts
+from hub import accounts, privacy
 from hub.core import Hub
 from hub.events import delivery, rules, settle
 from hub.models import Inbox as InboxRow
@@ -52,14 +52,15 @@ def do_deliver(hub: Hub, key: str) -> None:
 
 
 def do_housekeep(hub: Hub, key: str) -> None:
-    """Drop what is no longer needed: pushes done long ago, counters of last season; close runs whose process was killed;
-    plan what a newer connector brings."""
+    """Drop what is no longer needed: pushes done long ago, counters of last season, what names erased people again; close runs
+    whose process was killed; plan what a newer connector brings."""
     accounts.plan_streams(hub)
     now = hub.now()
     with hub.db.write() as conn:
         old = delete(InboxRow).where(col(InboxRow.state) == "done", col(InboxRow.received_at) < now - KEEP_PUSHES)
         conn.execute(old)
         conn.execute(delete(PushCounter).where(col(PushCounter.last_at) < now - timedelta(days=90)))
+        privacy.erase_again(hub, conn)
         runs.close_abandoned(conn, now)
 
 
