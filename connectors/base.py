@@ -17,11 +17,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.errors import Gone
+from connectors.invoices import InvoiceRequest as InvoiceRequest
+from connectors.invoices import Status as Status
+from connectors.money import Money as Money
 
 if TYPE_CHECKING:
     from connectors.http import Door, Runtime
     from connectors.manifest import Manifest
 
+DOCUMENTS = "@documents"
+"""The stream of a pushed event that says a document of ours has changed over there; its record key is our number."""
 Record = dict[str, Any]
 """A raw record as the platform sent it (numbers with a fraction as Decimal, ids as they came)."""
 
@@ -198,22 +203,6 @@ Outcome = Literal["stored", "bad_signature", "bad_push", "busy"]
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """Integer minor units with a currency (ISO 4217)."""
-
-    minor: int
-    currency: str = "CNY"
-
-    def __post_init__(self) -> None:
-        if type(self.minor) is not int:
-            raise TypeError(f"money is integer minor units, not {type(self.minor).__name__}")
-
-    def __str__(self) -> str:
-        sign = "-" if self.minor < 0 else ""
-        return f"{sign}{abs(self.minor) // 100}.{abs(self.minor) % 100:02d}"
-
-
-@dataclass(frozen=True, slots=True)
 class Party:
     """The customer of a document. code: our stable code, at most 20 of [A-Z0-9]; it becomes the number over there."""
 
@@ -240,7 +229,8 @@ class Document:
     """What is delivered. number: ours, derived from the event, unique at the destination, [A-Z0-9-]{1,24}.
 
     kind: one of the manifest's ``documents``. amount equals the sum of the lines. source: where it came from
-    (stream key at the origin), so that a write-back finds its record.
+    (stream key at the origin), so that a write-back finds its record. invoice: what an invoice says; there on every
+    document of kind ``invoice``. reverses: the number of the document that this one takes back, whose amount is below zero.
     """
 
     kind: str
@@ -253,12 +243,18 @@ class Document:
     due: dt.date | None = None
     source: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
+    invoice: InvoiceRequest | None = None
+    reverses: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Z0-9-]{1,24}", self.number):
             raise ValueError("document number must match [A-Z0-9-]{1,24}")
         if self.lines and sum(line.amount.minor for line in self.lines) != self.amount.minor:
             raise ValueError(f"document {self.number}: lines do not add up to the amount")
+        if self.kind == "invoice" and self.invoice is None:
+            raise ValueError(f"document {self.number}: an invoice without its request")
+        if self.invoice is not None and self.invoice.amount != self.amount:
+            raise ValueError(f"document {self.number}: the invoice is over another amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +359,18 @@ class Sink(Connector):
     def finish(self, document: Document, receipt: Receipt) -> Receipt:
         """Do the steps that an incomplete document still lacks (it was saved, then the connection broke)."""
         return receipt
+
+    def status(self, document: Document, receipt: Receipt) -> Status:
+        """What became of a document that was sent. Asked again and again where the manifest says ``follow`` of its kind.
+
+        Raises like ``find``: what the platform does not answer is no status.
+        """
+        raise TypeError(f"{type(self).__name__} has no status()")
+
+    def statuses(self, asked: Sequence[tuple[Document, Receipt]]) -> Iterator[tuple[str, Status]]:
+        """Several at once, by our number. Override where the platform answers in bulk."""
+        for document, receipt in asked:
+            yield document.number, self.status(document, receipt)
 
 
 def record_key(record: Mapping[str, Any], paths: Iterable[str]) -> str:

@@ -183,11 +183,15 @@ class ErrorTable(_Strict):
 
 
 class DocumentKind(_Strict):
-    """A kind of document that the platform takes. settle: how long after an outcome in doubt ``find`` may be trusted."""
+    """A kind of document that the platform takes. settle: how long after an outcome in doubt ``find`` may be trusted.
+
+    follow: what ``Sink.status`` tells of such a document after it was sent; nothing = it is not asked.
+    """
 
     title: Text
     steps: list[str] = Field(min_length=1)
     settle: Duration = timedelta(seconds=30)
+    follow: list[Literal["approval", "invoices", "payments"]] = Field(default_factory=list)
 
 
 class Scope(_Strict):

@@ -132,6 +132,12 @@ class Simulator:
         make that record here and name it. number: the sample's running number."""
         return {}
 
+    def advance(self, number: str, what: str, minor: int = 0) -> str:
+        """Somebody over there works on a document of ours (by our number). what: 'approve', 'pay' or 'invoice' (so many
+        fen, now), or 'remove'; returns the number of the receipt or invoice, '' for the others. Needed of every document
+        kind whose manifest entry has ``follow``."""
+        raise TypeError(f"{type(self).__name__} has no advance()")
+
     def seed_file(self, path: Path) -> int:
         """Load an operator's own export; how many records came in."""
         raise ValueError(f"the {self.name} simulator takes no seed file")

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-Kind = Literal["customer", "staff", "tag", "order", "refund", "deal", "group", "message", "consent"]
+from connectors.invoices import INVOICE_KINDS
+
+Kind = Literal["customer", "staff", "tag", "order", "refund", "deal", "group", "message", "consent", "invoice_request"]
 
 ORDER_STATES = ("unknown", "pending_payment", "paid", "shipped", "completed", "refunded_closed", "cancelled")
 REFUND_STATES = ("unknown", "open", "succeeded", "closed")
 DEAL_STATES = ("unknown", "draft", "in_review", "signed", "reversed", "refused")
+INVOICE_STATES = ("unknown", "draft", "in_review", "requested", "issued", "withdrawn", "refused")
+"""requested: the buyer wants it and whoever must approve has; issued: the source says so (somebody issued it by hand)."""
 CUSTOMER_KINDS = ("unknown", "person", "company")
 STAFF_STATES = ("unknown", "active", "inactive", "left")
 GROUP_STATES = ("unknown", "active", "ownerless", "dissolved")
@@ -142,6 +146,35 @@ FIELDS: dict[str, dict[str, str]] = {
         "state": "enum:consents",
         "changed_at": "time",
     },
+    # What a buyer wants on an invoice. ``deal`` or ``order`` is the id of the record it is about, at the same source; the same
+    # raw record may make both. Without amount or lines, those of that record count. ``issued_*``: by hand, at the source.
+    "invoice_request": {
+        "number": "text",
+        "customer": "text",
+        "deal": "text",
+        "order": "text",
+        "state": "enum:invoice_states",
+        "state_raw": "text",
+        "currency": "text",
+        "amount": "money",
+        "invoice_kind": "enum:invoice_kinds",
+        "buyer_kind": "enum:customer_kinds",
+        "buyer_title": "text",
+        "buyer_tax_id": "text",
+        "buyer_address": "text",
+        "buyer_phone": "text",
+        "buyer_bank": "text",
+        "buyer_account": "text",
+        "email": "text",
+        "mobile": "text",
+        "remark": "text",
+        "owner": "text",
+        "issued_number": "text",
+        "issued_on": "date",
+        "requested_at": "time",
+        "created_at": "time",
+        "changed_at": "time",
+    },
 }
 LINE_FIELDS: dict[str, dict[str, str]] = {
     "order": {
@@ -168,6 +201,17 @@ LINE_FIELDS: dict[str, dict[str, str]] = {
         "invited_by": "text",
         "joined_at": "time",
     },
+    "invoice_request": {
+        "key": "text",
+        "title": "text",
+        "item_code": "text",
+        "quantity": "decimal",
+        "unit": "text",
+        "spec": "text",
+        "amount": "money",
+        "tax_rate": "decimal",
+        "tax_code": "text",
+    },
 }
 ENUMS: dict[str, tuple[str, ...]] = {
     "customer_kinds": CUSTOMER_KINDS,
@@ -179,6 +223,8 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "party_kinds": PARTY_KINDS,
     "message_kinds": MESSAGE_KINDS,
     "consents": CONSENTS,
+    "invoice_states": INVOICE_STATES,
+    "invoice_kinds": ("unknown", *INVOICE_KINDS),
 }
 
 Canonical = dict[str, Any]

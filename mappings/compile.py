@@ -4,7 +4,7 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
 
     stream: order
     emits:
-      - kind: order                     # customer | staff | tag | order | refund | deal | group | message | consent
+      - kind: order                     # one of canonical.FIELDS: customer | order | deal | invoice_request | message …
         id: tid                         # path of the record's own id
         when: tid                       # optional: emit only when this path holds something
         fields:

@@ -6,7 +6,10 @@ import hashlib  # role: events
 import hmac  # role: events
 import json  # role: events
 from collections.abc import Iterator  # role: source
-from datetime import datetime  # role: source
+from datetime import (
+    date,  # role: sink
+    datetime,  # role: source
+)
 from typing import Any  # role: sink
 from zoneinfo import ZoneInfo  # role: source
 
@@ -25,12 +28,14 @@ from connectors.base import (
     Request,
     Sink,  # role: sink
     Source,  # role: source
+    Status,  # role: sink
     Token,
     Window,  # role: source
     setting,
 )
 from connectors.errors import BadPush, BadSignature  # role: events
 from connectors.http import Runtime, with_headers
+from connectors.invoices import Payment  # role: sink
 
 ZONE = ZoneInfo("Asia/Shanghai")  # role: source
 # role: events
@@ -159,6 +164,19 @@ class DemoCrm(Source, EventSource, Sink):  # bases
         confirmed = self.http.call(Request("POST", path, write=True, name="/v1/receipts/confirm"))
         return as_receipt(confirmed["data"])
 
+    def status(self, document: Document, receipt: Receipt) -> Status:
+        """Its state, and the payments that were booked for it. (docs: receipt/payments)"""
+        items = self.http.get("/v1/receipts", number=document.number)["data"]["items"]
+        if not items:
+            return Status("deleted", gone=True, final=True)
+        path = f"/v1/receipts/{items[0]['id']}/payments"
+        paid = self.http.call(Request("GET", path, name="/v1/receipts/payments"))["data"]["items"]
+        payments = tuple(Payment(p["id"], as_money(p["amount"]), date.fromisoformat(p["date"][:10])) for p in paid)
+        received = Money(sum(payment.amount.minor for payment in payments))
+        state = items[0]["state"]
+        done = received == document.amount
+        return Status(state, approved=state == "confirmed", payments=payments, received=received, final=done)
+
     # end
 
 
@@ -185,15 +203,20 @@ def as_body(document: Document) -> dict[str, Any]:
 
 def as_receipt(item: dict[str, Any]) -> Receipt:
     """What the platform says of a receipt."""
-    yuan, fen = item["amount"].split(".")
     return Receipt(
         number=item["number"],
         platform_id=item["id"],
         state=item["state"],
         complete=item["state"] == "confirmed",
-        amount=Money(int(yuan) * 100 + int(fen)),
+        amount=as_money(item["amount"]),
         party_code=item["customer_code"],
     )
+
+
+def as_money(text: str) -> Money:
+    """'12.30' in yuan."""
+    yuan, fen = text.split(".")
+    return Money(int(yuan) * 100 + int(fen))
 
 
 # end

@@ -41,6 +41,7 @@ class DemoCrmSimulator(Simulator):
         self.recent: deque[datetime] = deque(maxlen=PER_SECOND)
         self.customers: dict[str, tuple[datetime, dict[str, Any]]] = {}  # role: source
         self.receipts: dict[str, dict[str, Any]] = {}  # role: sink
+        self.payments: dict[str, list[dict[str, Any]]] = {}  # role: sink
         self.pushed = 0  # role: events
         super().__init__(now)
 
@@ -62,6 +63,7 @@ class DemoCrmSimulator(Simulator):
         app.add_url_rule("/v1/receipts", view_func=self._find)  # role: sink
         app.add_url_rule("/v1/receipts", view_func=self._save, methods=["POST"])  # role: sink
         app.add_url_rule("/v1/receipts/<key>/confirm", view_func=self._confirm, methods=["POST"])  # role: sink
+        app.add_url_rule("/v1/receipts/<key>/payments", view_func=self._money)  # role: sink
         app.register_error_handler(Refused, lambda error: answer(error.args[0], error.args[1]))
 
     def throttled(self) -> Response:
@@ -149,12 +151,37 @@ class DemoCrmSimulator(Simulator):
         self.receipts[key]["state"] = "confirmed"
         return answer(0, data=self.receipts[key])
 
+    def _money(self, key: str) -> Response:
+        """The payments booked for a receipt."""
+        self._allow()
+        if key not in self.receipts:
+            raise Refused(40400, "no such receipt")
+        return answer(0, data={"items": self.payments.get(key, [])})
+
     # end
     # -- what a test or an operator steers
 
     def kill_tokens(self) -> None:
         """See Simulator."""
         self.tokens.clear()
+
+    # role: sink
+    def advance(self, number: str, what: str, minor: int = 0) -> str:
+        """See Simulator. Receipts are confirmed by us; people pay and remove them."""
+        key = next(key for key, receipt in self.receipts.items() if receipt["number"] == number)
+        if what == "pay":
+            paid = self.payments.setdefault(key, [])
+            paid.append(
+                {"id": f"{key}-{len(paid) + 1}", "amount": f"{minor // 100}.{minor % 100:02d}", "date": local(self.now())}
+            )
+            return str(paid[-1]["id"])
+        if what == "remove":
+            del self.receipts[key]
+        elif what != "approve":
+            raise ValueError(what)
+        return ""
+
+    # end
 
     # role: source
     def populate(self, stream: str, count: int, *, start: datetime, step: timedelta) -> list[str]:
@@ -208,13 +235,11 @@ def answer(code: int, msg: str = "ok", data: Any = None) -> Response:
     return jsonify({"code": code, "msg": msg, "request_id": secrets.token_hex(8), "data": data})
 
 
-# role: source
 def local(at: datetime) -> str:
     """A time as the platform writes it: Beijing time without a zone."""
     return at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
-# end
 # role: source
 def moment(text: str) -> datetime:
     """A time as the platform reads it."""

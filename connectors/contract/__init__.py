@@ -13,10 +13,13 @@ A connector's test file needs four lines (pytest must be installed)::
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"connectors.contract.{name}" for name in ("bench", "declared", "reading", "faulty", "delivering", "pushed", "secrecy"))
+    *(
+        f"connectors.contract.{name}"
+        for name in ("bench", "declared", "reading", "faulty", "delivering", "following", "pushed", "secrecy")
+    )
 )
 
-from connectors.contract import declared, delivering, faulty, pushed, reading, secrecy  # noqa: E402, F401
+from connectors.contract import declared, delivering, faulty, following, pushed, reading, secrecy  # noqa: E402, F401
 from connectors.contract.scenario import Scenario  # noqa: E402
 from connectors.contract.suite import contract_tests  # noqa: E402
 

@@ -14,7 +14,7 @@ from connectors.contract.scenario import scenario, skip
 from connectors.errors import ConnectorError
 from connectors.messages import explain, known
 
-ALLOWED_IMPORTS = {f"connectors.{name}" for name in ("base", "errors", "http", "schemes", "intake")}
+ALLOWED_IMPORTS = {f"connectors.{name}" for name in ("base", "errors", "http", "schemes", "intake", "invoices", "money")}
 SIMULATOR_IMPORTS = {"connectors.sandbox", "connectors.story"}
 OURS = {"connectors", "hub", "webhooks", "mappings", "config"}
 ERROR_NAMES = {name for name, item in vars(errors).items() if inspect.isclass(item) and issubclass(item, ConnectorError)}
@@ -125,7 +125,7 @@ def readme_tells_the_known_limits(bench: Bench) -> None:
 
 @scenario()
 def imports_point_one_way(bench: Bench) -> None:
-    """A connector imports base, http, schemes, errors; its simulator the sandbox and the demo's story."""
+    """A connector imports base, http, schemes, errors, money; its simulator the sandbox and the demo's story."""
     assert not (wrong := wrong_imports(bench.entry.folder, bench.entry.package)), "; ".join(wrong)
 
 

@@ -6,14 +6,18 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 
-from connectors.base import Document, DocumentLine, Money, Party, Receipt, Request, Sink
+from connectors.base import Document, DocumentLine, InvoiceRequest, Money, Party, Receipt, Request, Sink
 from connectors.contract.bench import Bench, evenly
 from connectors.contract.reading import names_a_wrong_clock
 from connectors.contract.scenario import scenario, skip
 from connectors.errors import ConnectorError, InDoubt, ReauthNeeded, Rejected, Throttled
+from connectors.invoices import InvoiceLine
+from connectors.money import split_tax
 
 MOST_WRITES = 6
+STRANGER = Party(code="C999999999", name="别家有限公司")
 
 
 def sample_document(bench: Bench, kind: str, number: int = 1) -> Document:
@@ -32,7 +36,30 @@ def sample_document(bench: Bench, kind: str, number: int = 1) -> Document:
         note="contract suite",
         due=date(2026, 12, 2),
         source=bench.sim.document_source(kind, number),
+        invoice=sample_invoice(lines) if kind == "invoice" else None,
     )
+
+
+def sample_invoice(lines: tuple[DocumentLine, ...]) -> InvoiceRequest:
+    """A company's invoice over these lines. The tax id is made up; its check characters hold."""
+    split = [(line, *split_tax(line.amount.minor, Decimal(line.tax_rate))) for line in lines]
+    return InvoiceRequest(
+        kind="digital_special",
+        buyer_title="杭州样例科技有限公司",
+        buyer_tax_id="92330106MABCDEF103",
+        buyer_address="杭州市文三路 1 号",
+        buyer_phone="0571-88000000",
+        buyer_bank="样例银行杭州支行",
+        buyer_account="6222000000000001",
+        email="invoice@example.com",
+        lines=tuple(
+            InvoiceLine(
+                line.title, line.amount, Money(net), Money(tax), line.tax_rate, "3049900000000000000",
+                quantity=line.quantity, unit="项", item_code=line.item_code,
+            )
+            for line, net, tax in split
+        ),
+    )  # fmt: skip
 
 
 def held(bench: Bench, document: Document) -> int:
@@ -79,7 +106,7 @@ def a_conflict_is_visible(bench: Bench, kind: str) -> None:
     """Where the number is taken by a document over another amount or party, the receipt shows theirs, not ours."""
     document = sample_document(bench, kind)
     bench.sink().send(document)
-    other = dataclasses.replace(document, amount=Money(500), lines=(), party=Party(code="C999999999", name="别家有限公司"))
+    other = dataclasses.replace(document, amount=Money(500), lines=(), invoice=smaller(document), party=STRANGER)
     found = bench.sink().find(other)
     assert found is not None, "the number is taken, but find says absent"
     if found.amount is None and found.party_code is None:
@@ -88,6 +115,14 @@ def a_conflict_is_visible(bench: Bench, kind: str) -> None:
         skip(f"the manifest says of 'compare': {capability.title.en} (cannot)")
     assert found.amount in (None, document.amount), f"the receipt says {found.amount}; the destination holds {document.amount}"
     assert found.party_code in (None, document.party.code)
+
+
+def smaller(document: Document) -> InvoiceRequest | None:
+    """The document's invoice over 5.00."""
+    if document.invoice is None:
+        return None
+    line = DocumentLine("年度服务费", Money(500), tax_rate="6")
+    return dataclasses.replace(document.invoice, lines=sample_invoice((line,)).lines)
 
 
 @scenario(each="document", role="sink")

@@ -1,7 +1,8 @@
 """``contract_tests``: all scenarios that apply to a connector.
 
 The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
-misbehaves), ``delivering`` (documents), ``pushed`` (webhooks) and ``secrecy`` (logs, errors, budgets).
+misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``pushed`` (webhooks) and ``secrecy``
+(logs, errors, budgets).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from connectors.base import Document, DocumentLine, Money, Party
 from connectors.errors import ConnectorError, RecordError
 from hub.events.book import ORIGIN
 from hub.events.facts import Facts, code, shop_party
+from hub.events.invoice_json import invoice_json, invoice_of
 from hub.events.mint import event_id
 from hub.events.outbox import delivery_id
 
@@ -67,6 +68,8 @@ def to_json(document: Document) -> dict[str, Any]:
         "due": document.due.isoformat() if document.due else None,
         "source": dict(document.source),
         "extra": dict(document.extra),
+        "reverses": document.reverses,
+        "invoice": invoice_json(document.invoice) if document.invoice else None,
     }  # fmt: skip
 
 
@@ -85,6 +88,8 @@ def from_json(data: Mapping[str, Any]) -> Document:
         due=date.fromisoformat(data["due"]) if data["due"] else None,
         source=data["source"],
         extra=data["extra"],
+        reverses=data.get("reverses", ""),
+        invoice=invoice_of(data["invoice"]) if data.get("invoice") else None,
     )
 
 

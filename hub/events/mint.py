@@ -10,6 +10,8 @@
 | refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |
 | deal.signed | deal ref | – | {amount, currency, number} | effective_at |
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
+| invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
+| invoice.withdrawn | invoice request ref | – | {amount, currency, number} | changed_at |
 | delivery.sent | delivery id | – | {number, kind, subject} | sent_at |
 
 data never holds personal values: amounts, numbers and refs only.
@@ -27,6 +29,7 @@ from hub.store.bulk import Upsert
 KINDS = (
     "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid",
     "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.reversed", "delivery.sent",
+    "invoice.requested", "invoice.withdrawn",
 )  # fmt: skip
 EventRow = tuple[str, str, int, str, int, int, str, bool]
 insert_events = Upsert("event", ("id", "kind", "account_id", "subject", "at", "recorded_at", "data", "pending"), ("id",))

@@ -10,6 +10,7 @@ from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
 from hub.models.event import Event, SettlementItem
 from hub.models.inbox import Inbox, PushCounter
+from hub.models.invoice import InvoiceApplication, InvoiceApplicationLine
 from hub.models.ledger import LedgerEntry
 from hub.models.order import Order, OrderLine, Refund
 from hub.models.record import Quarantined, SourceRecord, WalkSeen
@@ -20,8 +21,8 @@ from hub.models.user import Role, RoleUser, User
 
 __all__ = [
     "Account", "AccountStream", "AccountToken", "AuditEntry", "ChatGroup", "ChatHit", "ChatRule", "ChatTag", "Consent",
-    "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "Event", "GroupMember", "IdentityKey",
-    "Inbox", "LedgerEntry", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined",
-    "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment",
-    "User", "WalkSeen",
+    "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "Event", "GroupMember",
+    "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "LedgerEntry", "Message", "Model",
+    "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run",
+    "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment", "User", "WalkSeen",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Canonical records to canonical tables: orders, refunds, deals, staff, tags, and the events of their changes."""
+"""Canonical records to canonical tables: orders, refunds, deals, invoice requests, staff, tags; and the events that follow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from config.logging import clean
 from hub.events.mint import EventRow, mint
+from hub.models.invoice import BUYER as INVOICE_BUYER
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.types import to_us
@@ -20,13 +21,22 @@ from hub.sync.chats import KINDS as CHAT_KINDS
 from hub.sync.chats import Chats, Found
 from mappings.canonical import FIELDS, LINE_FIELDS
 
-_TABLES = {"order": "orders", "refund": "refund", "deal": "deal"}
-_LINES = {"order": ("order_line", "order_ref"), "deal": ("deal_line", "deal_ref")}
-_REFS = {"order": {"customer": "profile_ref"}, "refund": {"order": "order_ref"}, "deal": {"customer": "profile_ref"}}
+_TABLES = {"order": "orders", "refund": "refund", "deal": "deal", "invoice_request": "invoice_request"}
+_LINES = {
+    "order": ("order_line", "order_ref"),
+    "deal": ("deal_line", "deal_ref"),
+    "invoice_request": ("invoice_request_line", "request_ref"),
+}
+_REFS = {
+    "order": {"customer": "profile_ref"},
+    "refund": {"order": "order_ref"},
+    "deal": {"customer": "profile_ref"},
+    "invoice_request": {"customer": "profile_ref", "deal": "deal_ref", "order": "order_ref"},
+}
 
 _NOT_STORED = {"order": {"region"}}
 """Where a buyer lives is personal, and nobody asks orders for it: the customer has it, sealed."""
-_SEALED = {"deal": ("title", "owner"), "refund": ("reason",)}
+_SEALED = {"deal": ("title", "owner"), "refund": ("reason",), "invoice_request": INVOICE_BUYER}
 """Free words that may name somebody."""
 
 _STAFF = ("ref", "account_id", "source_ref", "state", "data", "deleted")
@@ -133,14 +143,14 @@ class Projector:
     chats: Chats | None = None
 
     def project(self, conn: Connection, landings: Iterable[Landing], now: int) -> list[EventRow]:
-        """Upsert rows and lines of orders, refunds, deals, staff, tags and chats; the events that follow."""
+        """Upsert rows and lines of orders, refunds, deals, invoice requests, staff, tags and chats; the events that follow."""
         events: list[EventRow] = []
         by_kind: dict[str, list[tuple[str, Landing, dict[str, Any]]]] = {}
         for landing in landings:
             for record in landing.records:
                 ref = f"{landing.account_id}|{record['id']}"
                 by_kind.setdefault(record["kind"], []).append((ref, landing, record))
-        for kind in ("staff", "tag", "order", "refund", "deal"):
+        for kind in ("staff", "tag", "order", "refund", "deal", "invoice_request"):
             if items := by_kind.get(kind):
                 self._write(conn, kind, items)
                 if kind in _TABLES:
@@ -277,8 +287,17 @@ def _deal_events(fields: dict[str, Any]) -> Happened:
         yield "deal.reversed", fields.get("changed_at"), data
 
 
+def _invoice_events(fields: dict[str, Any]) -> Happened:
+    data = {"amount": fields.get("amount"), "currency": fields.get("currency", "CNY"), "number": fields.get("number", "")}
+    if fields.get("state") == "requested":
+        yield "invoice.requested", fields.get("requested_at") or fields.get("changed_at"), data
+    if fields.get("state") in ("withdrawn", "refused"):
+        yield "invoice.withdrawn", fields.get("changed_at"), data
+
+
 _HAPPENED: dict[str, Callable[[dict[str, Any]], Happened]] = {
     "order": _order_events,
     "refund": _refund_events,
     "deal": _deal_events,
+    "invoice_request": _invoice_events,
 }

@@ -13,8 +13,12 @@ from hub.identity.resolve import Resolver
 from hub.store.bulk import Row, select_in
 from hub.sync.project import Projector, remove_assignments
 
-TABLES = {"order": "orders", "refund": "refund", "deal": "deal", "staff": "staff", "tag": "tag", "customer": "profile"}
-TABLES |= {"group": "chat_group", "message": "message", "consent": "consent"}
+TABLES = {
+    "order": "orders", "refund": "refund", "deal": "deal", "invoice_request": "invoice_request", "staff": "staff",
+    "tag": "tag", "customer": "profile", "group": "chat_group", "message": "message", "consent": "consent",
+}  # fmt: skip
+REVERSED = {"deal": ("signed", "deal.reversed"), "invoice_request": ("requested", "invoice.withdrawn")}
+"""What a record that is gone takes back: kind -> the state that counted, and the event."""
 _DEAL = ("ref", "account_id", "amount", "currency", "number", "state", "deleted")
 
 
@@ -33,10 +37,11 @@ def withdraw(conn: Connection, resolver: Resolver, projector: Projector, gone: G
     """Mark the records and what came from them as deleted; a signed deal is thereby reversed. Returns the events."""
     ledger.lock(conn)
     events = []
-    for ref, account, amount, currency, number, state, deleted in _rows(conn, "deal", _DEAL, gone):
-        if state == "signed" and not deleted:
-            data = {"amount": amount, "currency": currency, "number": number}
-            events.append(mint("deal.reversed", account, ref, now, now, data, pending="deal.reversed" in projector.wanted))
+    for kind, (counted, event) in REVERSED.items():
+        for ref, account, amount, currency, number, state, deleted in _rows(conn, kind, _DEAL, gone):
+            if state == counted and not deleted:
+                data = {"amount": amount, "currency": currency, "number": number}
+                events.append(mint(event, account, ref, now, now, data, pending=event in projector.wanted))
     profiles = _rows(conn, "customer", ("ref", "customer_id"), gone)
     stored = select_in(conn, "tag_assignment", ("profile_ref", "tag_ref", "rule"), "profile_ref", [row[0] for row in profiles])
     # What was derived from chats rests on them and not on this record.

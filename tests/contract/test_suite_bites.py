@@ -498,4 +498,7 @@ def test_a_wrong_folder_fails(tmp_path: Path, file: str, old: str, new: str, nam
 def test_every_scenario_has_a_connector_that_fails_it() -> None:
     bitten = {name for _, name in BROKEN} | {item[2] for item in MISDECLARED} | {item[3] for item in EDITS}
     bitten.add("a_document_sent_twice_is_there_once")
+    from tests.contract.test_follow_bites import BROKEN as FOLLOWING
+
+    bitten |= {name for _, name in FOLLOWING}
     assert {rule.check.__name__ for rule in RULES} == bitten
