@@ -17,8 +17,9 @@ from sqlmodel import col
 
 from hub.core import Hub
 from hub.identity import golden, ledger, service
-from hub.models import Account, Consent, Deal, DealLine, Message, Order, OrderLine, Refund, SourceRecord
+from hub.models import Account, Consent, Deal, DealLine, InvoiceApplication, Message, Order, OrderLine, Refund, SourceRecord
 from hub.models.base import Model, table
+from hub.models.invoice import BUYER
 from hub.security import audit
 from hub.store.bulk import delete_in, select_in
 from hub.sync.forget import forget_customer
@@ -53,12 +54,13 @@ def export(hub: Hub, customer_id: str, *, by: str) -> dict[str, Any]:
         orders, deals = _whole(conn, Order, "profile_ref", refs), _whole(conn, Deal, "profile_ref", refs)
         order_refs, deal_refs = [row["ref"] for row in orders], [row["ref"] for row in deals]
         refunds = _whole(conn, Refund, "order_ref", order_refs)
-        sources = {row["source_ref"] for row in (*orders, *deals, *refunds)}
+        requests = _requests(conn, refs, order_refs, deal_refs)
+        sources = {row["source_ref"] for row in (*orders, *deals, *refunds, *requests)}
         sources |= {row[0] for row in select_in(conn, "profile", ("source_ref",), "ref", refs)}
         digests = _digests(conn, refs)
         return found | {
             "orders": orders, "order_lines": _whole(conn, OrderLine, "order_ref", order_refs), "refunds": refunds,
-            "deals": deals, "deal_lines": _whole(conn, DealLine, "deal_ref", deal_refs),
+            "deals": deals, "deal_lines": _whole(conn, DealLine, "deal_ref", deal_refs), "invoice_requests": requests,
             "messages": [_words(hub, row) for row in _whole(conn, Message, "digest", digests)],
             "consents": _whole(conn, Consent, "digest", digests),
             "raw_records": [_raw(hub, row) for row in _whole(conn, SourceRecord, "ref", sources)],
@@ -72,6 +74,13 @@ def _whole(conn: Connection, model: type[Model], column: str, values: Iterable[A
         found = conn.execute(sa_select(each).where(each.c[column].in_(wanted[start : start + 500]))).mappings()
         rows += [dict(row) for row in found]
     return rows
+
+
+def _requests(conn: Connection, profiles: Sequence[str], orders: Sequence[str], deals: Sequence[str]) -> list[dict[str, Any]]:
+    """Invoice requests of these profiles, or about these orders and deals."""
+    named = {"profile_ref": profiles, "order_ref": orders, "deal_ref": deals}
+    rows = [row for column, refs in named.items() for row in _whole(conn, InvoiceApplication, column, refs)]
+    return list({row["ref"]: row for row in rows}.values())
 
 
 def _digests(conn: Connection, refs: Sequence[str]) -> list[bytes]:
@@ -112,6 +121,7 @@ def erase(hub: Hub, customer_id: str, *, reason: str, by: str) -> dict[str, Any]
         own = [source for _, source in profiles if source not in sales]
         went["raw_records"] = _empty_bodies(hub, conn, own, version=NEVER) + _empty_bodies(hub, conn, sales, version=None)
         went["pushes"] = _forget_pushes(conn, own)
+        _blank_invoices(conn, refs)
         _erase_profiles(hub, conn, cid, refs)
         audit.record(conn, by, "privacy.erase", cid, reason=reason, profiles=len(refs))
         accounts = {int(ref.split("|")[0]) for ref in refs}
@@ -130,6 +140,7 @@ def erase_again(hub: Hub, conn: Connection) -> int:
         stored = select_in(conn, "source_record", ("ref", "changed_at"), "ref", _sources_of_sales(conn, refs))
         if changed := [ref for ref, moment in stored if moment > at]:
             done += _empty_bodies(hub, conn, changed, version=None)
+            _blank_invoices(conn, refs)
             conn.execute(text("UPDATE customer SET changed_at = :now WHERE id = :id"), {"now": hub.now_us(), "id": cid})
     return done
 
@@ -139,7 +150,18 @@ def _sources_of_sales(conn: Connection, refs: Sequence[str]) -> list[str]:
     orders = select_in(conn, "orders", ("ref", "source_ref"), "profile_ref", refs)
     deals = select_in(conn, "deal", ("ref", "source_ref"), "profile_ref", refs)
     refunds = select_in(conn, "refund", ("ref", "source_ref"), "order_ref", [row[0] for row in orders])
-    return [row[1] for row in (*orders, *deals, *refunds)]
+    requests = _requests(conn, refs, [row[0] for row in orders], [row[0] for row in deals])
+    return [row[1] for row in (*orders, *deals, *refunds)] + [row["source_ref"] for row in requests]
+
+
+def _blank_invoices(conn: Connection, refs: Sequence[str]) -> None:
+    """Whom the invoice was for goes; what was issued stands in the documents."""
+    orders = [row[0] for row in select_in(conn, "orders", ("ref",), "profile_ref", refs)]
+    deals = [row[0] for row in select_in(conn, "deal", ("ref",), "profile_ref", refs)]
+    rows = [{"ref": row["ref"]} for row in _requests(conn, refs, orders, deals)]
+    if rows:
+        blank = ", ".join(f"{name} = NULL" for name in BUYER)
+        conn.execute(text(f"UPDATE invoice_request SET {blank} WHERE ref = :ref"), rows)  # noqa: S608 - constants
 
 
 def _empty_bodies(hub: Hub, conn: Connection, sources: Iterable[str], *, version: int | None) -> int:

@@ -24,7 +24,8 @@ AT = "2026-11-22 {:02d}:00:00"
 def order(hour: int = 10, **more: Any) -> dict[str, Any]:
     return {
         "id": "o1", "state": "paid", "total": "128.50", "paid": "128.50", "created_at": AT.format(9), "paid_at": AT.format(9),
-        "updated_at": AT.format(hour), "buyer": {"id": "b1", "name": NAME, "phone": PHONE}, "lines": [], **more,
+        "updated_at": AT.format(hour), "buyer": {"id": "b1", "name": NAME, "phone": PHONE}, "lines": [],
+        "invoice": {"state": "asked", "sort": "person", "title": NAME, "email": f"{PHONE}@example.com", "bank": WORDS}, **more,
     }  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def test_every_table_is_thought_of() -> None:
     """A new table either holds nothing personal, or erasure reaches it: say which."""
     reached = {
         "profile", "customer", "identity_key", "tag_assignment", "search_token", "source_record", "quarantined", "inbox",
-        "message", "group_member", "chat_hit", "chat_tag",
+        "message", "group_member", "chat_hit", "chat_tag", "invoice_request",
     }  # fmt: skip
     kept = {
         "orders",
@@ -140,6 +141,7 @@ def test_every_table_is_thought_of() -> None:
         "refund",
         "deal",
         "deal_line",
+        "invoice_request_line",
         "delivery",
         "ledger_entry",
         "audit_entry",

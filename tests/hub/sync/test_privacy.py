@@ -197,6 +197,7 @@ def test_every_personal_column_is_bytes(small: Site) -> None:
         ("tag_assignment", "name"),
         ("order_line", "title"),
         ("deal_line", "title"),
+        ("invoice_request_line", "title"),
         ("user", "email"),
         ("role", "name"),
         ("push_counter", "reason"),
