@@ -88,6 +88,11 @@ def staged(settings: Settings, port: int = 0) -> Iterator[Stage]:
         yield stage
 
 
+def account_key(platform: str) -> str:
+    """The key of the demo's account on a platform: its name, without what a key cannot have."""
+    return platform.replace("_", "-")
+
+
 def connect(stage: Stage) -> dict[str, bool]:
     """Check and add an account for each platform; account key -> whether its check was good."""
     checked = {}
@@ -95,7 +100,7 @@ def connect(stage: Stage) -> dict[str, bool]:
         config = simulator.settings(stage.urls[name])
         checked[name] = all(finding.ok for finding in accounts.check(stage.hub, name, config))
         title = registry.get(name).manifest.title.get(stage.hub.settings.language)
-        accounts.add(stage.hub, name, name, title, config, by=BY)
+        accounts.add(stage.hub, name, account_key(name), title, config, by=BY)
     return checked
 
 
@@ -104,7 +109,7 @@ def pull_all(stage: Stage) -> dict[str, dict[str, Any]]:
     pulled = {}
     for name in stage.simulators:
         if any(stream.pulled for stream in registry.get(name).manifest.streams.values()):
-            pulled[name] = sync(stage.hub, name, by=BY)
+            pulled[name] = sync(stage.hub, account_key(name), by=BY)
     if not drain(stage.hub):
         log.warning("something is still open")
     return pulled
@@ -115,7 +120,7 @@ def play(stage: Stage) -> dict[str, Any]:
     checked = connect(stage)
     pulled = pull_all(stage)
     for name, simulator in stage.simulators.items():
-        simulator.live(stage.story, f"{stage.url}/webhooks/{name}")
+        simulator.live(stage.story, f"{stage.url}/webhooks/{account_key(name)}")
     live = pull_all(stage)
     time.sleep(_echo(stage))
     pull_all(stage)
@@ -223,8 +228,8 @@ def compare(stage: Stage) -> list[str]:
         open_days = int(waiting.scalar_one() or 0)
     found = [f"{key} {number}: {state}" for key, number, _, state, _ in rows if state != "sent"]
     for name, simulator in stage.simulators.items():
-        mine = {number: amount for key, number, _, _, amount in rows if key == name}
-        kinds = {kind for key, _, kind, _, _ in rows if key == name}
+        mine = {number: amount for key, number, _, _, amount in rows if key == account_key(name)}
+        kinds = {kind for key, _, kind, _, _ in rows if key == account_key(name)}
         found += _against(name, mine, [entry for entry in simulator.ledger if entry["kind"] in kinds])
     return found + _owed(rows, events, open_days)
 
@@ -304,7 +309,7 @@ def told(found: dict[str, Any]) -> str:
     lines = ["联枢演示 / Lianshu demo", ""]
     for name, streams in found["pulled"].items():
         for stream, n in streams.items():
-            lines.append(f"  {name:8} {stream:10} 读取 {n['fetched']:>5}  变更 {n['changed']:>5}  隔离 {n['quarantined']}")
+            lines.append(f"  {name:13} {stream:10} 读取 {n['fetched']:>5}  变更 {n['changed']:>5}  隔离 {n['quarantined']}")
     several = found["customers_with_several_sources"]
     lines.append(f"\n客户 customers: {found['customers']}（{several} 位来自多个来源 / from several sources）")
     who = found["hero"]

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,9 @@ class Process:
                 self._child.kill()
                 self._child.wait()
                 for pipe in (self._child.stdin, self._child.stdout):
-                    if pipe:
-                        pipe.close()
+                    with suppress(OSError):  # what was still to be written to a dead process
+                        if pipe:
+                            pipe.close()
                 self._child = None
 
     def _call(self, asked: dict[str, Any], limit: float) -> dict[str, Any]:

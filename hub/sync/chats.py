@@ -58,9 +58,16 @@ class Chats:
     # -- the gate
 
     def withheld(self, conn: Connection, items: Sequence[Found], now: int) -> set[str]:
-        """Refs of the messages that must not be stored."""
-        refused = self._refused(conn, items)
-        return {item.ref for item in items if not self._passes(item, refused, now)}
+        """Refs of the messages that must not be stored. items: of messages, and of consents that come with them."""
+        messages = [item for item in items if item.record["kind"] == "message"]
+        refused = self._refused(conn, messages) if messages else {}
+        for item in items:
+            fields = item.record["fields"]
+            if item.record["kind"] == "consent" and fields.get("state") == "refused":
+                key, at = self._digest(fields.get("customer")) or b"", _moment(fields.get("changed_at")) or now
+                for place in self._places(fields):
+                    refused[key, place] = max(at, refused.get((key, place), at))
+        return {item.ref for item in messages if not self._passes(item, refused, now)}
 
     def _passes(self, item: Found, refused: dict[tuple[bytes, str], int], now: int) -> bool:
         fields = item.record["fields"]

@@ -204,12 +204,12 @@ class Lander:
             Found(f"{self._account_id}|{record['id']}", self._account_id, landing.source_ref, landing.known, record)
             for landing in landings
             for record in landing.records
-            if record["kind"] == "message"
+            if record["kind"] in ("message", "consent")
         ]
         held = self._chats.withheld(conn, found, now) if found else set()
         if not held:
             return landings, rows
-        sources = {item.source_ref for item in found if item.ref in held}
+        sources = {item.source_ref for item in found if item.ref in held and item.record["kind"] == "message"}
         counts.withheld += len(held)
         for landing in landings:
             if landing.source_ref in sources:

@@ -136,6 +136,11 @@ def test_a_withdrawn_consent_deletes_and_stops(site: Site) -> None:
     assert kept(site) == {"m2", "m3", "m5"}
 
 
+def test_a_refusal_in_the_same_batch_counts(site: Site) -> None:
+    counts = site.land(say("m1"), answer("no", NOON), say("m2", customer="c2"), stream="message")
+    assert counts.withheld == 1 and kept(site) == {"m2"}
+
+
 def test_a_refusal_that_comes_late_does_not_outdo_a_newer_consent(site: Site) -> None:
     site.land(answer("yes", NOON), say("m1", consent_at=NOON), stream="message")
     site.land(answer("no", NOON - 100), stream="message")
