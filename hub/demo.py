@@ -309,7 +309,7 @@ def told(found: dict[str, Any]) -> str:
     lines = ["联枢演示 / Lianshu demo", ""]
     for name, streams in found["pulled"].items():
         for stream, n in streams.items():
-            lines.append(f"  {name:13} {stream:10} 读取 {n['fetched']:>5}  变更 {n['changed']:>5}  隔离 {n['quarantined']}")
+            lines.append(f"  {name:8} {stream:10} 读取 {n['fetched']:>5}  变更 {n['changed']:>5}  隔离 {n['quarantined']}")
     several = found["customers_with_several_sources"]
     lines.append(f"\n客户 customers: {found['customers']}（{several} 位来自多个来源 / from several sources）")
     who = found["hero"]
