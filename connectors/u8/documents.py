@@ -1,0 +1,128 @@
+"""The documents as U8 wants them: keyed by the object's name, every number as text. (docs: yonyouup.apifox.cn)"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from connectors.base import Document, DocumentLine, Party
+from connectors.errors import ConfigError, Rejected
+from connectors.u8.config import U8Config
+
+FEN = Decimal("0.01")
+OBJECTS = {"receivable": "oughtreceive", "settlement": "oughtreceive", "sales_order": "saleorder"}
+"""Document kind -> object."""
+TEXT = 120
+"""Longest digest that is sent; U8 cuts or refuses longer ones depending on its version."""
+
+
+def yuan(minor: int) -> str:
+    """Fen as yuan with two decimals, as text."""
+    return format(Decimal(minor).scaleb(-2), "f")
+
+
+def fen(value: Any) -> int:
+    """The platform's yuan as fen, rounded half up."""
+    return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def check(config: U8Config, document: Document) -> None:
+    """Raises what can be said before anything is sent: Rejected for the document, ConfigError for the account."""
+    number = document.number
+    if document.kind not in OBJECTS:
+        raise ConfigError("u8.kind", kind=document.kind)
+    if document.amount.currency != "CNY":
+        raise Rejected("u8.currency", number=number, currency=document.amount.currency)
+    if document.amount.minor <= 0 or any(line.amount.minor < 0 for line in document.lines):
+        # how a red receivable is written is not published: for people
+        raise Rejected("u8.negative", number=number)
+    if document.kind == "sales_order" and not (config.inventory_code and config.sale_type):
+        raise ConfigError("u8.order_codes")
+
+
+def lines_of(document: Document) -> list[DocumentLine]:
+    """The lines that say something; a document without any is one line of its amount."""
+    lines = [line for line in document.lines if line.amount.minor]
+    return lines or [DocumentLine(title=document.note or document.number, amount=document.amount)]
+
+
+def customer(config: U8Config, party: Party) -> dict[str, Any]:
+    """``customer/add``. The short name must be unique in U8, so it carries the code."""
+    return {"code": party.code, "name": party.name, "abbrname": party.code, "sort_code": config.customer_class}
+
+
+def model(config: U8Config, document: Document) -> dict[str, Any]:
+    """The object of a document."""
+    return _order(config, document) if document.kind == "sales_order" else _receivable(config, document)
+
+
+def _receivable(config: U8Config, document: Document) -> dict[str, Any]:
+    mark = config.settlement_mark if document.kind == "settlement" else ""
+    who, people = document.party.code, _given(deptcode=config.dept_code, personcode=config.person_code)
+    money = {"currency_name": config.currency_name, "currency_rate": "1"}
+    return {
+        "code": document.number,
+        "date": document.date.isoformat(),
+        "cust_vendor_code": who,
+        "amount": yuan(document.amount.minor),
+        "natamount": yuan(document.amount.minor),
+        "digest": f"{mark} {document.note}".strip()[:TEXT] or document.number,
+        **people,
+        "entry": [
+            {
+                "cust_vendor_code": who, "digest": line.title[:TEXT], "amount": yuan(line.amount.minor),
+                "natamount": yuan(line.amount.minor), **money, **people,
+            }
+            for line in lines_of(document)
+        ],
+    }  # fmt: skip
+
+
+def _order(config: U8Config, document: Document) -> dict[str, Any]:
+    day, due = document.date.isoformat(), (document.due or document.date).isoformat()
+    return {
+        "code": document.number,
+        "date": day,
+        "custcode": document.party.code,
+        "typecode": config.sale_type,
+        "dpredatebt": due,
+        "memo": document.note[:TEXT],
+        **_given(deptcode=config.dept_code, personcode=config.person_code),
+        "entry": [_order_line(config, line) for line in lines_of(document)],
+    }
+
+
+def _order_line(config: U8Config, line: DocumentLine) -> dict[str, Any]:
+    quantity, price = _priced(line)
+    code = line.item_code if config.use_item_codes and line.item_code else config.inventory_code
+    rate = _decimal(line.tax_rate, "tax_rate") or Decimal(config.tax_rate)
+    if not 0 <= rate < 100:
+        raise Rejected("u8.line", field="tax_rate")
+    return {
+        "inventorycode": code, "quantity": format(quantity, "f"), "taxunitprice": format(price, "f"),
+        "sum": yuan(line.amount.minor), "taxrate": format(rate, "f"), **_given(unitid=config.unit_code),
+    }  # fmt: skip
+
+
+def _priced(line: DocumentLine) -> tuple[Decimal, Decimal]:
+    """Quantity and tax-included price whose product is the amount to the fen; else one piece at the whole amount."""
+    total, wanted = Decimal(line.amount.minor).scaleb(-2), _decimal(line.quantity, "quantity")
+    for places in range(2, 7) if wanted > 0 else ():
+        price = (total / wanted).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        if (price * wanted).quantize(FEN, ROUND_HALF_UP) == total:
+            return wanted, price
+    return Decimal(1), total
+
+
+def _decimal(value: str, field: str) -> Decimal:
+    try:
+        number = Decimal(value or "0")
+    except InvalidOperation:
+        raise Rejected("u8.line", field=field) from None
+    if not number.is_finite():
+        raise Rejected("u8.line", field=field)
+    return number
+
+
+def _given(**values: str) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}
