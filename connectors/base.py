@@ -169,12 +169,16 @@ class RawRequest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A verified and decrypted push. answer: a handshake's reply, sent at once and stored nowhere."""
+    """A verified and decrypted push. answer: a handshake's reply, sent at once and stored nowhere.
+
+    ack: what the platform wants to hear when the push is stored, where that depends on the push; None: ``reply`` says it.
+    """
 
     plaintext: bytes = b""
     payload: Any = None
     answer: bytes | None = None
     dedup_key: str | None = None
+    ack: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)

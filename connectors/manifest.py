@@ -104,7 +104,7 @@ class Stream(_Strict):
     key: paths whose values make the record key. version: path of the record's own modification time or number.
     every: how often it is pulled. fresh_within: the freshness promise. deletes: 'sweep' = a record missing from a
     full walk is asked for by fetch_one and marked deleted when gone; streams read by time are asked for all known records
-    once a day. rescan: how often records that the mapping calls
+    every ``sweep_every``. rescan: how often records that the mapping calls
     open are read again by key. after: streams to be pulled before this one in a full sync.
     """
 
@@ -116,6 +116,7 @@ class Stream(_Strict):
     every: Duration = timedelta(minutes=5)
     fresh_within: Duration
     deletes: Literal["none", "sweep", "pushed"] = "none"
+    sweep_every: Duration = timedelta(hours=24)
     rescan: Duration | None = None
     after: list[str] = Field(default_factory=list)
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, request
 
-from connectors.base import EventSource, Opened, Outcome, PlatformEvent, RawRequest
+from connectors.base import EventSource, Opened, Outcome, PlatformEvent, RawRequest, Reply
 from connectors.errors import BadPush, BadSignature, ConnectorError
 from hub import accounts
 from hub.core import Hub
@@ -57,18 +57,20 @@ def _source(hub: Hub, key: str) -> tuple[EventSource | None, Account | None]:
 
 def _take(inbox: Inbox, source: EventSource, account: Account, raw: RawRequest) -> Response:
     outcome: Outcome = "stored"
+    ack: Reply | None = None
     try:
         opened = source.open(raw)
         if opened.answer is not None:
             return Response(opened.answer, status=200, content_type="text/plain; charset=utf-8")
         inbox.store(_push(source, account, opened))
+        ack = opened.ack
     except BadSignature as error:
         outcome = _refuse(inbox, account, "bad_signature", error)
     except BadPush as error:
         outcome = _refuse(inbox, account, "bad_push", error)
     except Busy:
         return Response(status=503, headers={"Retry-After": "2"})
-    reply = source.reply(outcome)
+    reply = ack or source.reply(outcome)
     return Response(reply.body, status=reply.status, content_type=reply.content_type)
 
 

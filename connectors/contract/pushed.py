@@ -60,7 +60,7 @@ class Receiver:
             return _response(self.connector.reply("busy"))
         self.opened.append(opened)
         self.events += events
-        return _response(self.connector.reply("stored"))
+        return _response(opened.ack or self.connector.reply("stored"))
 
 
 def _response(reply: Reply) -> Response:

@@ -31,7 +31,6 @@ from hub.sync.landing import Counts, Lander
 
 log = structlog.get_logger("hub.sync")
 SWEEP_BATCH = 100
-SWEEP_EVERY = timedelta(hours=24)
 GATHER = 1000
 """Pages are gathered to about so many records a commit."""
 GATHER_SECONDS = 1.0
@@ -252,7 +251,7 @@ def pull(
 
 
 def _ended(hub: Hub, held: Claim, work: _Pull, more: bool) -> None:
-    every = {"rescan": work.spec.rescan, "sweep": SWEEP_EVERY}.get(held.task, work.spec.every)
+    every = {"rescan": work.spec.rescan, "sweep": work.spec.sweep_every}.get(held.task, work.spec.every)
     now = hub.now()
     values: dict[str, Any] = {"failures": 0, "error": None, "last_ok_at": now}
     if not more:
