@@ -18,7 +18,6 @@ import structlog
 from sqlalchemy import Connection
 from sqlmodel import col, select
 
-from config.logging import clean
 from connectors import registry
 from connectors.base import Record, record_key
 from connectors.errors import ConnectorError, InvalidRecord
@@ -33,12 +32,12 @@ from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
 from hub.sync.chats import Chats, Found
 from hub.sync.connect import lock_account, public_settings
-from hub.sync.project import Landing, Projector
+from hub.sync.project import Projector
 from hub.sync.raw import parse, storable
 from hub.sync.ready import Bad, Batch, Item, Reader, nameless
+from hub.sync.rows import Landing, Maker
 from hub.sync.withdraw import Gone, withdraw
 from mappings.compile import CompiledMapping, load_mapping
-from mappings.mapped import Mapped
 
 log = structlog.get_logger("hub.sync")
 _upsert_record = Upsert(
@@ -107,7 +106,7 @@ class Lander:
         self._resolver = Resolver(hub.ring, Ranks(hub), wanted)
         self._chats = Chats(hub.ring, timedelta(days=hub.settings.chat_keep_days), hub.settings.chat_withdrawn)
         self._projector = Projector(hub.ring, wanted, self._chats)
-        self._reader = Reader(hub.ring, self._account_id, stream, self.spec, self.mapping)
+        self._reader = Reader(Maker(hub.ring, self._account_id, wanted), stream, self.spec, self.mapping)
 
     def source_id(self, record: Record) -> str:
         """The record's key, or '' when it has none (such a record is in quarantine)."""
@@ -153,11 +152,15 @@ class Lander:
 
     def _land(self, conn: Connection, batch: Batch, run_id: int | None) -> Counts:
         counts, now = Counts(fetched=len(batch.records)), self.hub.now_us()
-        fresh = self._fresh(conn, batch.items, counts)
-        landings, rows, unmapped = self._map(fresh, counts, run_id, now)
-        landings, rows = self._admitted(conn, landings, rows, counts, now)
+        fresh, known = self._fresh(conn, batch.items, counts)
+        landings, unmapped = self._reader.finish(fresh, now)
+        for landing in landings:
+            landing.known = landing.source_ref in known
+            if landing.unknown:
+                counts.unknown.update(landing.unknown)
+        landings = self._admitted(conn, landings, counts, now)
         bad = batch.bad + unmapped
-        _upsert_record(conn, rows)
+        _upsert_record(conn, [self._row(landing, run_id, now) for landing in landings if landing.kept])
         landed = [landing.source_ref for landing in landings]
         self._come_good(conn, landed if self.spec.version else batch.items.keys() - {item.ref for item in bad})
         self._quarantine(conn, bad, counts, now, run_id)
@@ -166,9 +169,11 @@ class Lander:
         counts.events += insert_events(conn, events)
         return counts
 
-    def _fresh(self, conn: Connection, items: Mapping[str, Item], counts: Counts) -> list[tuple[Item, bool]]:
-        """What is new or changed, and whether an older state of it is stored."""
+    def _fresh(self, conn: Connection, items: Mapping[str, Item], counts: Counts) -> tuple[list[Item], set[str]]:
+        """What is new or changed, and the refs of which an older state is stored."""
         stored = {row[0]: row for row in select_in(conn, "source_record", ("ref", "hash", "version", "deleted"), "ref", items)}
+        if not stored:
+            return list(items.values()), set()
         fresh = []
         for ref, item in items.items():
             old = stored.get(ref)
@@ -177,28 +182,14 @@ class Lander:
             elif old is not None and old[2] > item.version:
                 counts.older += 1
             else:
-                fresh.append((item, old is not None))
-        return fresh
+                fresh.append(item)
+        return fresh, stored.keys() & {item.ref for item in fresh}
 
-    def _map(
-        self, fresh: Sequence[tuple[Item, bool]], counts: Counts, run_id: int | None, now: int
-    ) -> tuple[list[Landing], list[Row], list[Bad]]:
-        landings, rows, bad = [], [], []
-        account_id, stream = self._account_id, self.stream
-        for item, known in fresh:
-            self._reader.finish(item)
-            if (mapped := item.mapped) is None:
-                bad.append(Bad(item.ref, item.source_id, item.body, item.error or InvalidRecord("error.internal")))
-                continue
-            self._note(mapped, counts)
-            head = (item.ref, account_id, stream, item.source_id, item.sealed, item.hash, item.version)
-            rows.append((*head, mapped.is_open, False, run_id, now))
-            landings.append(Landing(item.ref, account_id, item.hash, item.version, known, mapped.records))
-        return landings, rows, bad
+    def _row(self, landing: Landing, run_id: int | None, now: int) -> Row:
+        head = (landing.source_ref, self._account_id, self.stream, landing.source_id, landing.sealed, landing.hash)
+        return (*head, landing.version, landing.is_open, False, run_id, now)
 
-    def _admitted(
-        self, conn: Connection, landings: list[Landing], rows: list[Row], counts: Counts, now: int
-    ) -> tuple[list[Landing], list[Row]]:
+    def _admitted(self, conn: Connection, landings: list[Landing], counts: Counts, now: int) -> list[Landing]:
         """Without the messages that must not be kept, which leave no raw record either."""
         found = [
             Found(f"{self._account_id}|{record['id']}", self._account_id, landing.source_ref, landing.known, record)
@@ -208,30 +199,25 @@ class Lander:
         ]
         held = self._chats.withheld(conn, found, now) if found else set()
         if not held:
-            return landings, rows
+            return landings
         sources = {item.source_ref for item in found if item.ref in held and item.record["kind"] == "message"}
         counts.withheld += len(held)
         for landing in landings:
             if landing.source_ref in sources:
+                landing.kept = False
                 landing.records = [record for record in landing.records if record["kind"] != "message"]
-        return [landing for landing in landings if landing.records], [row for row in rows if row[0] not in sources]
-
-    @staticmethod
-    def _note(mapped: Mapped, counts: Counts) -> None:
-        if mapped.unknown_fields:
-            counts.unknown.update(mapped.unknown_fields)
-        if mapped.unknown_values:
-            # In a column that has slipped stands anything.
-            counts.unknown.update(map(clean, mapped.unknown_values))
+        return [landing for landing in landings if landing.kept or landing.records or landing.made]
 
     def _derive(self, conn: Connection, landings: list[Landing], now: int, counts: Counts) -> list[EventRow]:
         incoming, tags = [], {}
-        for landing, record in ((la, r) for la in landings for r in la.records if r["kind"] == "customer"):
-            ref = f"{self._account_id}|{record['id']}"
-            aside = any(other["kind"] != "customer" for other in landing.records)
-            incoming.append(Incoming(ref, self._account_id, landing.source_ref, landing.version, record, aside))
-            if "tags" in record["fields"]:
-                tags[ref] = (record["fields"]["tags"], landing)
+        for landing in landings:
+            customers = [record for record in landing.records if record["kind"] == "customer"]
+            aside = len(customers) < len(landing.records) + len(landing.made)
+            for record in customers:
+                ref = f"{self._account_id}|{record['id']}"
+                incoming.append(Incoming(ref, self._account_id, landing.source_ref, landing.version, record, aside))
+                if "tags" in record["fields"]:
+                    tags[ref] = (record["fields"]["tags"], landing)
         resolved = self._resolver.resolve(conn, incoming, now)
         counts.created, counts.merged = resolved.created, resolved.merged
         events = resolved.events + self._projector.project(conn, landings, now)

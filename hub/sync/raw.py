@@ -14,15 +14,16 @@ import orjson
 from connectors.base import Record
 
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+_ANY_KEYS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+_BACKSLASH = ord("\\")
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
     """A raw record as canonical JSON bytes (sorted keys; decimals keep their digits)."""
     try:
-        return orjson.dumps(record, default=_exact, option=_OPTIONS)
+        return orjson.dumps(record, default=_exact, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        return orjson.dumps(_with_long_numbers(record), default=_exact, option=_OPTIONS)
+        return orjson.dumps(_with_long_numbers(record), default=_exact, option=_ANY_KEYS)
 
 
 def storable(record: Record) -> tuple[Record, bytes]:
@@ -32,7 +33,7 @@ def storable(record: Record) -> tuple[Record, bytes]:
     """
     try:
         body = dump(record)
-        if b"\\u0000" not in body:
+        if _BACKSLASH not in body or b"\\u0000" not in body:
             return record, body
     except TypeError:
         pass

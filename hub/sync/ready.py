@@ -5,17 +5,19 @@ A thread of its own for it does not pay: both sides hold Python's lock for most 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from config.logging import clean
 from connectors.base import Record, record_key
 from connectors.errors import ConnectorError, MappingError
 from connectors.manifest import Stream
-from hub.security.keyring import KeyRing
 from hub.store.types import to_us
 from hub.sync.raw import storable
+from hub.sync.rows import TABLES, Landing, Maker
 from mappings import transforms
 from mappings.compile import CompiledMapping
 from mappings.mapped import Mapped
@@ -30,9 +32,8 @@ class Bad(NamedTuple):
     error: ConnectorError
 
 
-@dataclass(slots=True)
-class Item:
-    """A record with its key. mapped and sealed, or error, are there when it is finished."""
+class Item(NamedTuple):
+    """A record with its key, version, body and hash."""
 
     ref: str
     source_id: str
@@ -40,9 +41,6 @@ class Item:
     version: int
     body: bytes
     hash: bytes
-    mapped: Mapped | None = None
-    sealed: bytes = b""
-    error: ConnectorError | None = None
 
 
 @dataclass(slots=True)
@@ -57,40 +55,67 @@ class Batch:
 class Reader:
     """Reads the records of one stream of one account."""
 
-    def __init__(self, ring: KeyRing, account_id: int, stream: str, spec: Stream, mapping: CompiledMapping) -> None:
-        self._ring, self._spec, self._mapping = ring, spec, mapping
-        self._prefix = f"{account_id}|{stream}|"
+    def __init__(self, maker: Maker, stream: str, spec: Stream, mapping: CompiledMapping) -> None:
+        self._maker, self._ring, self._spec, self._mapping = maker, maker.ring, spec, mapping
+        self._prefix = f"{maker.account_id}|{stream}|"
         self._time = transforms.time(spec.cursor.zone or "UTC")
         self._version_steps = spec.version.split(".") if spec.version else []
+        # Records of a page often have one and the same time.
+        self._text_version = lru_cache(maxsize=4096)(self._number)
 
     def read(self, records: Sequence[Record]) -> Batch:
         """Body, key, version and hash of each record."""
         batch = Batch(records)
+        prefix, key, items, new = self._prefix, self._spec.key, batch.items, Item._make
         for raw in records:
             record, body = storable(raw)
             source_id = ""
             try:
-                source_id = record_key(record, self._spec.key)
+                source_id = record_key(record, key)
                 version = self._version(record)
             except (KeyError, MappingError) as error:
-                if isinstance(error, KeyError):
-                    error = MappingError("mapping.required", field="key", path=str(error.args[0]))
-                source_id = source_id or nameless(body)
-                batch.bad.append(Bad(self._prefix + source_id, source_id, body, error))
+                batch.bad.append(self._bad(source_id or nameless(body), body, error))
                 continue
-            ref = self._prefix + source_id
-            old = batch.items.get(ref)
+            ref = prefix + source_id
+            old = items.get(ref)
             if old is None or old.version <= version:
-                batch.items[ref] = Item(ref, source_id, record, version, body, blake2b(body, digest_size=16).digest())
+                items[ref] = new((ref, source_id, record, version, body, blake2b(body, digest_size=16).digest()))
         return batch
 
-    def finish(self, item: Item) -> None:
-        """Map and seal the record."""
-        try:
-            item.mapped = self._mapping.apply(item.record)
-            item.sealed = self._ring.pack(item.body, item.ref)
-        except ConnectorError as error:
-            item.error = error
+    def _bad(self, source_id: str, body: bytes, error: KeyError | MappingError) -> Bad:
+        if isinstance(error, KeyError):
+            error = MappingError("mapping.required", field="key", path=str(error.args[0]))
+        return Bad(self._prefix + source_id, source_id, body, error)
+
+    def finish(self, items: Iterable[Item], now: int) -> tuple[list[Landing], list[Bad]]:
+        """Map and seal the records and make their rows; and those that cannot be mapped."""
+        mapped, bad = self._map(items)
+        bodies = self._seal(mapped)
+        return self._made(mapped, bodies, now), bad
+
+    def _map(self, items: Iterable[Item]) -> tuple[list[tuple[Item, Mapped]], list[Bad]]:
+        done, bad, apply = [], [], self._mapping.apply
+        for item in items:
+            try:
+                done.append((item, apply(item.record)))
+            except ConnectorError as error:
+                bad.append(Bad(item.ref, item.source_id, item.body, error))
+        return done, bad
+
+    def _seal(self, mapped: Iterable[tuple[Item, Mapped]]) -> list[bytes]:
+        pack = self._ring.packer()
+        return [pack(item.body, item.ref) for item, _ in mapped]
+
+    def _made(self, mapped: Iterable[tuple[Item, Mapped]], bodies: Iterable[bytes], now: int) -> list[Landing]:
+        account_id, make, landings = self._maker.account_id, self._maker.make, []
+        for (item, found), sealed in zip(mapped, bodies, strict=True):
+            ref, source_id, _, version, _, digest = item
+            made = [make(record, ref, now) for record in found.records if record["kind"] in TABLES]
+            rest = [record for record in found.records if record["kind"] not in TABLES]
+            # In a column that has slipped stands anything.
+            unknown = [*found.unknown_fields, *map(clean, found.unknown_values)]
+            landings.append(Landing(ref, source_id, account_id, version, digest, sealed, found.is_open, rest, made, unknown))
+        return landings
 
     def _version(self, record: Record) -> int:
         value: Any = record if self._version_steps else None
@@ -98,6 +123,9 @@ class Reader:
             value = value.get(step) if isinstance(value, dict) else None
         if value is None or value == "":
             return 0
+        return self._text_version(value) if type(value) is str else self._number(value)
+
+    def _number(self, value: Any) -> int:
         try:
             if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
                 number = int(value)
