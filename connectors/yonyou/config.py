@@ -64,6 +64,10 @@ class YonyouConfig(Config):
         where_en="Digital modelling → Tax rates; sales orders need them, for example 13=VAT13, 6=VAT6",
         default="",
     )  # fmt: skip
+    invoice_station: str = setting(
+        "开票点编码", "Invoicing point code", where_zh="税务云 → 基础设置 → 开票点；开票申请必填",
+        where_en="Tax cloud → Settings → Invoicing points; invoice applications need it", default="",
+    )  # fmt: skip
     staff_code: str = setting(
         "业务员编码", "Salesperson code", where_zh="数字化建模 → 员工", where_en="Digital modelling → Staff", default=""
     )

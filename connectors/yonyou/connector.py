@@ -22,6 +22,7 @@ from connectors.base import (
     Reply,
     Sink,
     Source,
+    Status,
     Window,
 )
 from connectors.http import Runtime
@@ -29,16 +30,8 @@ from connectors.yonyou import callback, checkup, documents, walk
 from connectors.yonyou.calls import YonyouCalls
 from connectors.yonyou.config import YonyouConfig
 from connectors.yonyou.customers import Customers
-from connectors.yonyou.ledgers import Held, Orders, Receivables
-
-NEXT: dict[str, dict[str, str]] = {
-    "save": {},
-    "submit": {"open": "submit"},
-    "audit": {"open": "submit", "in_approval": "audit"},
-}
-"""Goal -> state -> the step to take. A state that is not here has reached the goal."""
-GOOD = ("open", "in_approval", "approved", "closed")
-MOST_STEPS = 4
+from connectors.yonyou.invoices import Invoices, same_buyer
+from connectors.yonyou.ledgers import GOOD, Held, Ledger, Orders, Receivables, advance
 
 
 class Yonyou(YonyouCalls, Source, EventSource, Sink):
@@ -48,10 +41,11 @@ class Yonyou(YonyouCalls, Source, EventSource, Sink):
         super().__init__(config, runtime)
         self._customers = Customers(self)
         receivables = Receivables(self)
-        self._ledgers: dict[str, Receivables | Orders] = {
+        self._ledgers: dict[str, Ledger] = {
             "receivable": receivables,
             "settlement": receivables,
             "sales_order": Orders(self),
+            "invoice": Invoices(self),
         }
 
     def check(self) -> list[Finding]:
@@ -85,16 +79,15 @@ class Yonyou(YonyouCalls, Source, EventSource, Sink):
     # -- documents
 
     def find(self, document: Document) -> Receipt | None:
-        """The document of this number: open, in_approval, approved, closed, stopped or turned_down."""
-        documents.check(self.config, document)
-        held = self._ledgers[document.kind].look(document.number)
+        """The document of this number: open, in_approval, approved, closed, stopped or turned_down; applied or issued."""
+        held = self._ledger(document).look(document.number)
         return self._receipt(document, held) if held else None
 
     def send(self, document: Document) -> Receipt:
         """Ensure the customer, save, submit, audit. What goes wrong after the save says so in its params."""
-        documents.check(self.config, document)
-        ledger = self._ledgers[document.kind]
-        customer = self._customers.ensure(document.party)
+        ledger = self._ledger(document)
+        # an invoice is for the buyer that it names, and needs no customer
+        customer = "" if document.kind == "invoice" else self._customers.ensure(document.party)
         try:
             ledger.save(document, customer)
         except errors.Duplicate:
@@ -112,10 +105,23 @@ class Yonyou(YonyouCalls, Source, EventSource, Sink):
 
     def finish(self, document: Document, receipt: Receipt) -> Receipt:
         """Take the steps that are still lacking, after reading how far the document is now."""
-        held = self._ledgers[document.kind].look(document.number)
+        held = self._ledger(document).look(document.number)
         if held is None:
             raise errors.Rejected("yonyou.vanished", number=document.number)
         return self._complete(document, held)
+
+    def status(self, document: Document, receipt: Receipt) -> Status:
+        """Approval of receivables and orders, payment of orders, the invoices issued for an application."""
+        ledger = self._ledger(document)
+        held = ledger.look(document.number)
+        return ledger.status(document, held) if held else Status("deleted", gone=True, final=True)
+
+    def _ledger(self, document: Document) -> Ledger:
+        """Where documents of this kind live. Raises what can be said of the document before anything is sent."""
+        documents.check(self.config, document)
+        ledger = self._ledgers[document.kind]
+        ledger.check(document)
+        return ledger
 
     def _complete(self, document: Document, held: Held) -> Receipt:
         receipt = self._receipt(document, held)
@@ -125,49 +131,23 @@ class Yonyou(YonyouCalls, Source, EventSource, Sink):
             raise errors.Rejected("yonyou.not_open", number=document.number, state=receipt.state)
         if receipt.amount != document.amount or receipt.party_code != document.party.code:
             raise errors.Rejected("yonyou.conflict", number=document.number, state=receipt.state, amount=receipt.amount)
-        return self._receipt(document, self._advance(document, held))
-
-    def _advance(self, document: Document, held: Held) -> Held:
-        """Step from state to state until the goal, reading the state after each. Raises Rejected when a step is refused."""
-        ledger, steps = self._ledgers[document.kind], NEXT[self.config.finish]
-        for _ in range(MOST_STEPS):
-            step = steps.get(held.state)
-            if step is None:
-                return held
-            refusal = self._step(document, held, step)
-            now = ledger.look(document.number)
-            if now is None:
-                raise errors.Rejected("yonyou.vanished", number=document.number)
-            # somebody else, or the approval flow, may have taken the step meanwhile
-            if refusal is not None and now.state == held.state:
-                params = {**refusal.params, "number": document.number, "state": held.state, "step": step}
-                raise errors.Rejected("yonyou.step_refused", code=refusal.code, **params)
-            held = now
-        raise errors.InDoubt("yonyou.step_pending", number=document.number, state=held.state)
-
-    def _step(self, document: Document, held: Held, step: str) -> errors.ConnectorError | None:
-        """Take the step; the refusal, if there was one. A document that somebody has just changed is read and tried again."""
-        try:
-            self._ledgers[document.kind].step(step, held)
-        except errors.Rejected as refusal:
-            return refusal
-        except errors.Unavailable as error:
-            if error.key != "yonyou.stale":
-                raise
-        return None
+        return self._receipt(document, advance(self._ledgers[document.kind], document.number, held))
 
     def _receipt(self, document: Document, held: Held) -> Receipt:
         return Receipt(
             number=document.number,
             platform_id=held.id,
             state=held.state,
-            complete=held.state in GOOD and held.state not in NEXT[self.config.finish],
+            complete=held.state in GOOD and held.state not in self._ledgers[document.kind].steps,
             amount=Money(held.amount),
             party_code=self._party(document, held),
         )
 
-    def _party(self, document: Document, held: Held) -> str:
+    def _party(self, document: Document, held: Held) -> str | None:
         """Our code of the document's customer where it is the party's; else what the platform calls it."""
+        if document.invoice is not None:
+            # an application names a buyer and no customer
+            return None if same_buyer(document.invoice, held) else "another buyer"
         if held.customer_code == document.party.code:
             return held.customer_code
         mine = self._customers.of(document.party)

@@ -10,13 +10,14 @@ from typing import Any
 
 from connectors.base import Document, DocumentLine, Party
 from connectors.errors import ConfigError, Rejected
+from connectors.money import split_tax
 from connectors.yonyou.config import YonyouConfig
 
 FEN = Decimal("0.01")
 PRICE_DECIMALS = 6
 TEXT = 200
 """Longest remark that is sent; the platform's own limits differ by document and are not published."""
-KINDS = ("receivable", "settlement", "sales_order")
+KINDS = ("receivable", "settlement", "sales_order", "invoice")
 
 
 def yuan(minor: int) -> Decimal:
@@ -27,12 +28,6 @@ def yuan(minor: int) -> Decimal:
 def fen(value: Any) -> int:
     """The platform's yuan (a JSON number of 2 to 8 decimals, or text) as fen, rounded half up."""
     return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
-
-
-def split_tax(minor: int, rate: Decimal) -> tuple[int, int]:
-    """A tax-included amount as (without tax, tax) in fen; the two always add up to it."""
-    bare = int((Decimal(minor) / (1 + rate / 100)).quantize(Decimal(1), ROUND_HALF_UP))
-    return bare, minor - bare
 
 
 def priced(minor: int, quantity: str) -> tuple[Decimal, Decimal]:
@@ -58,12 +53,15 @@ def check(config: YonyouConfig, document: Document) -> None:
         raise Rejected("yonyou.currency", number=number, currency=document.amount.currency)
     if not any(line.amount.minor for line in lines_of(document)):
         raise Rejected("yonyou.nothing_to_book", number=number)
-    if document.kind != "sales_order":
-        return
+    if document.kind == "sales_order":
+        _check_order(config, document)
+
+
+def _check_order(config: YonyouConfig, document: Document) -> None:
     if not (config.order_type and config.unit_code):
         raise ConfigError("yonyou.order_codes")
     if document.amount.minor <= 0:
-        raise Rejected("yonyou.order_amount", number=number)
+        raise Rejected("yonyou.order_amount", number=document.number)
     for line in lines_of(document):
         if not config.tax_code(rate_of(config, line)):
             raise ConfigError("yonyou.tax_code", rate=rate_of(config, line))

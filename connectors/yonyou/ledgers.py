@@ -5,11 +5,12 @@ A ledger answers with ``Held``, what the platform says of a document; it decides
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from connectors import errors
-from connectors.base import Document
+from connectors.base import Document, Money, Status
 from connectors.yonyou import documents
 from connectors.yonyou.calls import YonyouCalls
 
@@ -19,6 +20,18 @@ RECEIVABLE_STATES = {"0": "open", "1": "in_approval", "2": "approved", "3": "sto
 """``verifyState``: 开立, 审批中, 已审批, 终止, 已驳回."""
 ORDER_STATES = {"0": "open", "3": "in_approval", "1": "approved", "2": "closed"}
 """``status``: 开立, 审批中, 已审核, 已关闭."""
+
+
+NEXT: dict[str, dict[str, str]] = {
+    "save": {},
+    "submit": {"open": "submit"},
+    "audit": {"open": "submit", "in_approval": "audit"},
+}
+"""Goal -> state -> the step to take. A state that is not here has reached the goal."""
+
+
+GOOD = ("open", "in_approval", "approved", "closed", "applied", "issued")
+MOST_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -33,11 +46,66 @@ class Held:
     raw: dict[str, Any]
 
 
+class Ledger(Protocol):
+    """What the connector needs of a kind of document. steps: state -> the step to take; none at the goal."""
+
+    steps: Mapping[str, str]
+
+    def check(self, document: Document) -> None:
+        """Raises what can be said of this kind before anything is sent."""
+
+    def look(self, number: str) -> Held | None:
+        """The document of this number, or None only if the platform says that there is none."""
+
+    def save(self, document: Document, customer_code: str) -> None:
+        """Write it."""
+
+    def step(self, name: str, held: Held) -> None:
+        """Take a step."""
+
+    def status(self, document: Document, held: Held) -> Status:
+        """What became of it."""
+
+
+def advance(ledger: Ledger, number: str, held: Held) -> Held:
+    """Step from state to state until the goal, reading the state after each. Raises Rejected when a step is refused."""
+    for _ in range(MOST_STEPS):
+        step = ledger.steps.get(held.state)
+        if step is None:
+            return held
+        refusal = _step(ledger, held, step)
+        now = ledger.look(number)
+        if now is None:
+            raise errors.Rejected("yonyou.vanished", number=number)
+        # somebody else, or the approval flow, may have taken the step meanwhile
+        if refusal is not None and now.state == held.state:
+            params = {**refusal.params, "number": number, "state": held.state, "step": step}
+            raise errors.Rejected("yonyou.step_refused", code=refusal.code, **params)
+        held = now
+    raise errors.InDoubt("yonyou.step_pending", number=number, state=held.state)
+
+
+def _step(ledger: Ledger, held: Held, step: str) -> errors.ConnectorError | None:
+    """Take the step; the refusal, if there was one. A document that somebody has just changed is read and tried again."""
+    try:
+        ledger.step(step, held)
+    except errors.Rejected as refusal:
+        return refusal
+    except errors.Unavailable as error:
+        if error.key != "yonyou.stale":
+            raise
+    return None
+
+
 class Receivables:
     """应收结算清单, found by external system and number, which the platform checks together."""
 
     def __init__(self, calls: YonyouCalls) -> None:
         self._calls, self._config = calls, calls.config
+        self.steps: Mapping[str, str] = NEXT[calls.config.finish]
+
+    def check(self, document: Document) -> None:
+        """Nothing more than ``documents.check`` says."""
 
     def look(self, number: str) -> Held | None:
         """The one of this number. The list says which, the detail what it is about."""
@@ -67,12 +135,24 @@ class Receivables:
         """submit or audit."""
         self._calls.write(f"{RECEIVABLE}{name}", {"data": {"id": held.id}})
 
+    @staticmethod
+    def status(document: Document, held: Held) -> Status:
+        """Approved or not; whether it was posted to the ledger stands behind the state."""
+        posted = {"1": "posting", "2": "posted", "3": "posting failed"}.get(str(held.raw.get("postStatus")))
+        stuck = held.state if held.state in ("stopped", "turned_down") else ""
+        state = f"{held.state}, {posted}" if posted else held.state
+        return Status(state, approved=held.state == "approved", problem=stuck)
+
 
 class Orders:
     """销售订单, found by its own code, which is our number."""
 
     def __init__(self, calls: YonyouCalls) -> None:
         self._calls, self._config = calls, calls.config
+        self.steps: Mapping[str, str] = NEXT[calls.config.finish]
+
+    def check(self, document: Document) -> None:
+        """Nothing more than ``documents.check`` says."""
 
     def look(self, number: str) -> Held | None:
         """The one of this number."""
@@ -100,6 +180,28 @@ class Orders:
         """submit or audit: batch calls, of which failed rows are told with code 200."""
         id: Any = int(held.id) if held.id.isdigit() else held.id
         self._calls.write(f"{ORDER}batch{name}", {"data": [{"id": id}]})
+
+    def status(self, document: Document, held: Held) -> Status:
+        """Approved or not, and what was paid, as the detail says it."""
+        row = self._calls.ask_by_id(f"{ORDER}detail", held.id)
+        if not isinstance(row, dict):
+            raise errors.UnknownAnswer("yonyou.unreadable", name=f"{ORDER}detail")
+        received = _received(row, document.amount)
+        approved = held.state in ("approved", "closed")
+        return Status(held.state, approved=approved, received=received, final=approved and received == document.amount)
+
+
+def _received(row: dict[str, Any], whole: Money) -> Money | None:
+    """``confirmPrice`` (已支付金额), where the state of payment agrees with it; else it is not said."""
+    state, paid = str(row.get("payStatusCode") or ""), row.get("confirmPrice")
+    amount = documents.fen(paid) if paid is not None else 0
+    agrees = {
+        "NOTPAYMENT": amount == 0,
+        "PARTPAYMENT": 0 < amount < whole.minor,
+        "CONFIRMPAYMENT": 0 < amount < whole.minor,
+        "FINISHPAYMENT": amount == whole.minor,
+    }
+    return Money(amount) if agrees.get(state) else None
 
 
 def records(data: Any, name: str) -> list[dict[str, Any]]:

@@ -65,6 +65,7 @@ class Orders:
         self.rows[id] = {
             "id": id, "code": code, "vouchdate": data["vouchdate"], "agentId": ids["agentId"], "agentId_name": "",
             "status": 0, "nextStatus": "CONFIRMORDER", "payMoney": total, "realMoney": total, "pubts": local(self.books.now()),
+            "payStatusCode": "NOTPAYMENT", "confirmPrice": Decimal(0),
             "memo": data.get("memo", ""), "orderDetails": data["orderDetails"], "steps": ["save"],
         }  # fmt: skip
         self.books.note("sales_order", self.rows[id])
@@ -94,6 +95,19 @@ class Orders:
             lines = row["orderDetails"] if body.get("isSum") is not True else [{}]
             shown += [{**head, **({"oriSum": line["oriSum"]} if line else {})} for line in lines]
         return paged(shown, body["pageIndex"], body["pageSize"])
+
+    def detail(self, id: str) -> dict[str, Any]:
+        """One order with its lines."""
+        row = self.rows.get(int(id)) if str(id).isdigit() else None
+        if row is None:
+            raise Refused("999", "当前单据被删除或没有权限")
+        return {"code": "200", "message": "操作成功", "data": {key: value for key, value in row.items() if key != "steps"}}
+
+    @staticmethod
+    def pay(row: dict[str, Any], amount: Decimal) -> None:
+        """Money is booked for an order."""
+        row["confirmPrice"] += amount
+        row["payStatusCode"] = "FINISHPAYMENT" if row["confirmPrice"] >= row["payMoney"] else "PARTPAYMENT"
 
     def batch(self, step: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         """submit, audit, unaudit of several: code 200 whatever became of each."""

@@ -19,11 +19,13 @@ from connectors.yonyou.sim_books import Books, local
 from connectors.yonyou.sim_documents import Receivables, paged
 from connectors.yonyou.sim_events import Sender
 from connectors.yonyou.sim_gate import AUTH, GATEWAY, Gate, Refused, once_encoded
+from connectors.yonyou.sim_invoices import Invoices
 from connectors.yonyou.sim_mdd import Idempotency
 from connectors.yonyou.sim_orders import Orders
 
 CUSTOMER, ARCHIVE = "/yonbip/digitalModel/merchant", "/yonbip/digitalModel"
 RECEIVABLE, ORDER = "/yonbip/EFI/receivable", "/yonbip/sd/voucherorder"
+INVOICE = "/yonbip/tax/invoiceclient-web/api/invoice-will"
 SETTLEMENT_MARK = "店铺日结"
 STEPS = ("submit", "audit", "unaudit", "unsubmit", "delete")
 Service = Callable[[dict[str, Any]], dict[str, Any]]
@@ -46,6 +48,7 @@ class YonyouSimulator(Simulator):
         self.gate = Gate(self.now)
         self.books = Books(self.now, self._note)
         self.receivables, self.orders = Receivables(self.books), Orders(self.books)
+        self.invoices = Invoices(self.books)
         self.mdd = Idempotency(self.now, self.violations)
         self.events = Sender(self.now, self.gate.tenant, self.gate.app_key, self.gate.app_secret)
         self._register()
@@ -59,7 +62,7 @@ class YonyouSimulator(Simulator):
             "tenant_id": gate.tenant, "app_key": gate.app_key, "app_secret": gate.app_secret, "discovery_url": base_url,
             "org_code": "1001", "material_code": "SVC-001", "unit_code": "CI", "order_type": "SO002", "staff_code": "009",
             "dept_code": "SS2", "tax_codes": "13=VAT13, 6=VAT6, 9=VAT9, 0=VAT0", "settlement_type": "ar_settle",
-            "settlement_mark": SETTLEMENT_MARK,
+            "settlement_mark": SETTLEMENT_MARK, "invoice_station": "KP001",
         }  # fmt: skip
 
     def kill_tokens(self) -> None:
@@ -107,6 +110,35 @@ class YonyouSimulator(Simulator):
             return self.events.post(url, self.events.envelope(event, secret="0" * 40))[0]
         return self.events.send(url, event)
 
+    def advance(self, number: str, what: str, minor: int = 0) -> str:
+        """Orders are approved and paid, receivables approved, invoices issued for applications; any may be removed."""
+        kind, row = self._document(number)
+        if what == "invoice" and kind == "invoice":
+            return self.invoices.issue(row, Decimal(minor).scaleb(-2))
+        if what == "pay" and kind == "sales_order":
+            self.orders.pay(row, Decimal(minor).scaleb(-2))
+        elif what == "approve" and kind == "receivable":
+            row.update(verifyState=2, effectState="1", postStatus="2")
+        elif what == "approve" and kind == "sales_order":
+            row["status"] = 1
+        elif what == "remove":
+            books: dict[str, dict[Any, Any]] = {
+                "receivable": self.receivables.rows, "sales_order": self.orders.rows, "invoice": self.invoices.rows,
+            }  # fmt: skip
+            del books[kind][row["djqqlsh"] if kind == "invoice" else row["id"]]
+        else:
+            raise ValueError(f"{what} of {kind}")
+        return ""
+
+    def _document(self, number: str) -> tuple[str, dict[str, Any]]:
+        """The kind and the row of a document by our number."""
+        if number in self.invoices.rows:
+            return "invoice", self.invoices.rows[number]
+        for row in self.orders.rows.values():
+            if row["code"] == number:
+                return "sales_order", row
+        return "receivable", next(row for row in self.receivables.rows.values() if row["extVouchCode"] == number)
+
     def _customer(self, code: str) -> dict[str, Any]:
         return self.books.customers[self.books.customer_codes()[code]]
 
@@ -139,6 +171,9 @@ class YonyouSimulator(Simulator):
             f"{RECEIVABLE}/detail": ("GET", lambda body: receivables.detail(body["id"])),
             f"{ORDER}/singleSave": ("POST", self._idempotent(orders.save)),
             f"{ORDER}/list": ("POST", orders.listed),
+            f"{ORDER}/detail": ("GET", lambda body: orders.detail(body["id"])),
+            f"{INVOICE}/save": ("POST", self.invoices.save),
+            f"{INVOICE}/result": ("POST", self.invoices.result),
         }
         for step in STEPS:
             self.apis[f"{RECEIVABLE}/{step}"] = ("POST", _stepping(receivables.move, step, {}))
@@ -214,6 +249,11 @@ class YonyouSimulator(Simulator):
         """One entry for each document that was made; ``steps`` goes on growing with the document."""
         if kind == "customer":
             self.ledger.append({"kind": kind, "number": row["code"], "id": row["id"]})
+            return
+        if kind == "invoice":
+            fen = {name: int(row[key] * 100) for name, key in (("amount", "jshj"), ("net", "je"), ("tax", "se"))}
+            buyer = {"title": row["gmfMc"], "tax_id": row.get("gmfNsrsbh", ""), "reverses": row.get("yfpHm", "")}
+            self.ledger.append({"kind": kind, "number": row["djqqlsh"], **fen, **buyer})
             return
         if kind == "receivable" and str(row["remarks"]).startswith(SETTLEMENT_MARK):
             kind = "settlement"
