@@ -7,8 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+import re2
 import yaml
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
@@ -46,6 +47,62 @@ class Rule(BaseModel):
         return kind in kinds and fnmatchcase(source_key, self.source)
 
 
+class TagRule(BaseModel):
+    """What in chats gives a customer a tag.
+
+    A message matches when all that is named here holds: whose side it is from (staff: what staff wrote to the customer in a
+    direct chat), its kind, one of the keywords or patterns in its words (upper and lower case, full and half width are the
+    same for keywords; patterns are regular expressions without back references), the name of the group it was said in.
+    times, within_days: so many matching messages, at least that many in some stretch of so many days. member_of: instead
+    of messages, to be a member of a group of that name. enabled: off while it is only looked at (``hub tags preview``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    tag: str = Field(min_length=1, max_length=30)
+    group: str | None = Field(default=None, max_length=30)
+    enabled: bool = False
+    source: str = "*"
+    side: Literal["customer", "staff", "any"] = "customer"
+    kinds: list[str] = Field(default_factory=list)
+    keywords: list[str] = Field(default_factory=list, max_length=200)
+    patterns: list[str] = Field(default_factory=list, max_length=50)
+    in_group: str | None = None
+    member_of: str | None = None
+    times: int = Field(default=1, ge=1, le=1000)
+    within_days: int | None = Field(default=None, ge=1, le=3650)
+
+    @field_validator("patterns")
+    @classmethod
+    def _readable(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            try:
+                compiled_pattern(pattern)
+            except re2.error as error:
+                reason = error.args[0] if error.args else ""
+                told = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+                raise ValueError(f"the pattern {pattern!r} cannot be used: {told}") from None
+        return patterns
+
+    @model_validator(mode="after")
+    def _says_something(self) -> TagRule:
+        words = self.keywords or self.patterns or self.kinds or self.in_group
+        if any(not word.strip() for word in (*self.keywords, *self.patterns)):
+            raise ValueError("an empty keyword or pattern would match everything")
+        if self.member_of and (words or self.times > 1):
+            raise ValueError("member_of looks at members and not at messages: it stands alone")
+        if not words and not self.member_of and self.times == 1:
+            raise ValueError("the rule has no condition: name keywords, patterns, kinds, in_group, times or member_of")
+        return self
+
+
+def compiled_pattern(pattern: str) -> Any:
+    """A regular expression whose time grows with the text and no faster, whatever it says (RE2). Raises re2.error."""
+    options = re2.Options()
+    options.max_mem, options.log_errors = 1 << 22, False
+    return re2.compile(pattern, options)
+
+
 class Settings(BaseSettings):
     """All settings of the hub. Paths are relative to the working directory.
 
@@ -72,6 +129,7 @@ class Settings(BaseSettings):
     rules: list[Rule] = Field(default_factory=list)
     chat_keep_days: int = Field(default=180, ge=1, le=3650)
     chat_withdrawn: Literal["delete", "keep"] = "delete"
+    tag_rules: list[TagRule] = Field(default_factory=list)
 
     @classmethod
     def settings_customise_sources(

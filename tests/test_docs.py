@@ -12,7 +12,7 @@ import pytest
 import typer.main
 import yaml
 
-from config.settings import Rule, Settings, load_settings
+from config.settings import Rule, Settings, TagRule, load_settings
 from connectors.budgets import MemoryBudgets
 from connectors.registry import entries
 from connectors.registry import get as connector
@@ -257,8 +257,10 @@ def test_every_setting_is_explained_in_both_languages() -> None:
 
 def test_the_example_rules_are_good() -> None:
     lines = re.findall(r"^#   (- \{.+\})$", EXAMPLE.read_text("utf-8"), re.M)
-    rules = [Rule.model_validate(item) for item in yaml.safe_load("\n".join(lines))]
-    assert len(rules) >= 4
+    items = yaml.safe_load("\n".join(lines))
+    rules = [Rule.model_validate(item) for item in items if "make" in item]
+    tags = [TagRule.model_validate(item) for item in items if "tag" in item]
+    assert len(rules) >= 4 and len(tags) >= 3 and len(rules) + len(tags) == len(items)
     for rule in rules:
         makers = [e for e in entries().values() if rule.make in e.manifest.documents]
         assert makers, rule.make

@@ -140,6 +140,7 @@ def connectors(json: Json = False) -> None:
 def doctor(json: Json = False) -> None:
     """Is this installation sound: settings, keys, database, migrations, rules, accounts."""
     from hub import accounts
+    from hub.chats import rules as tag_rules
     from hub.events import rules
     from hub.store.migrate import versions
 
@@ -149,7 +150,7 @@ def doctor(json: Json = False) -> None:
             said = f"数据库版本是 {present}，需要 {newest}：运行 hub migrate / the database is at {present}: run hub migrate"
             emit({"ok": False, "problems": [said], "database": hub.db.dialect, "version": present}, json, said)
             raise typer.Exit(1)
-        problems = list(rules.check(hub))
+        problems = [*rules.check(hub), *tag_rules.faults(hub.settings.tag_rules)]
         states = {a.key: a.state for a in accounts.all_accounts(hub)}
         problems += [f"账号 {key}: {state} / account {key} is {state}" for key, state in states.items() if state != "active"]
         data = {"ok": not problems, "problems": problems, "database": hub.db.dialect, "version": present, "accounts": states}

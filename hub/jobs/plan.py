@@ -8,14 +8,16 @@ from typing import Protocol
 
 from sqlmodel import col, select
 
+from hub.chats import tagging
 from hub.core import Hub
 from hub.events import delivery
 from hub.models import Account, AccountStream, Event, SettlementItem
 from hub.sync import inbox
 
 SETTLE_EVERY = timedelta(seconds=15)
+MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
-PRIORITY = {"inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "settle": 5, "housekeep": 0}
+PRIORITY = {"inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "settle": 5, "tag": 5, "housekeep": 0}
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
 
 
@@ -54,6 +56,7 @@ class Planner:
             pending = conn.execute(select(Event.id).where(col(Event.pending).is_(True)).limit(1)).first()
             open_day = conn.execute(select(SettlementItem.event_id).where(col(SettlementItem.delivery_id).is_(None)).limit(1))
             unsettled = open_day.first()
+            untagged = tagging.due(hub, conn)
         yield from (("inbox", str(account)) for account in inbox.due_accounts(hub))
         if pending:
             yield "dispatch", "all"
@@ -61,6 +64,9 @@ class Planner:
         yield from (("pull", f"{account}:{stream}:{task}") for account, stream, task in due)
         if unsettled and self._every("settle", SETTLE_EVERY, now):
             yield "settle", "all"
+        meet = bool(hub.settings.tag_rules) and self._every("tag", MEET_EVERY, now)
+        if untagged or meet:
+            yield "tag", "all"
         if self._every("housekeep", HOUSEKEEP_EVERY, now):
             yield "housekeep", "all"
 

@@ -59,7 +59,11 @@ class Message(Model, table=True):
     """
 
     __tablename__ = "message"
-    __table_args__ = (Index("ix_message_digest", "digest", "at"), Index("ix_message_judged", "judged"))
+    __table_args__ = (
+        Index("ix_message_digest", "digest", "at"),
+        Index("ix_message_judged", "judged"),
+        Index("ix_message_group", "group_digest"),
+    )
     ref: str = text(primary_key=True)
     account_id: int
     source_ref: str = text(index=True)

@@ -53,6 +53,12 @@ def shorten(conn: Connection, keep: int) -> None:
     conn.execute(text("UPDATE message SET keep_until = at + :keep WHERE keep_until > at + :keep"), {"keep": keep})
 
 
+def look_at_groups(conn: Connection, refs: Iterable[str]) -> None:
+    """Have the members of these groups looked at again."""
+    for ref in refs:
+        conn.execute(text("UPDATE chat_group SET judged = 0 WHERE ref = :ref"), {"ref": ref})
+
+
 def forget_messages(conn: Connection, rows: Sequence[Row], *, traces: bool) -> None:
     """Delete messages (ref, source ref, and with traces the customer's digest) with their raw records and, if wanted, with
     what was derived from them."""

@@ -11,6 +11,7 @@ from hub.events.mint import EventRow, mint
 from hub.identity import ledger
 from hub.identity.resolve import Resolver
 from hub.store.bulk import Row, select_in
+from hub.sync.forget import look_at_groups
 from hub.sync.project import Projector, remove_assignments
 
 TABLES = {
@@ -54,6 +55,7 @@ def withdraw(conn: Connection, resolver: Resolver, projector: Projector, gone: G
     _mark(conn, "source_record", gone.source_refs)
     for kind, table in TABLES.items():
         _mark(conn, table, [row[0] for row in _rows(conn, kind, ("ref",), gone)])
+    look_at_groups(conn, [row[0] for row in _rows(conn, "group", ("ref",), gone)])
     resolver.refresh(conn, sorted({row[1] for row in profiles}), now)
     return events
 

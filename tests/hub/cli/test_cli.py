@@ -387,3 +387,24 @@ def test_the_command_as_a_process(tmp_path: Path) -> None:
     assert (
         wrong.returncode == 1 and "没有账号 nosuch" in wrong.stderr and wrong.stdout == "" and "Traceback" not in wrong.stderr
     )
+
+
+# -- tags from chats
+
+
+def test_tag_rules_are_listed_tried_and_undone(filled: Desk) -> None:
+    rule = [{"name": "price", "tag": "询价", "keywords": ["报价"], "enabled": True}]
+    settings = {"HUB_TAG_RULES": json.dumps(rule)}
+    (told,) = filled.run("tags", "rules", "--json", **settings).json["rules"]
+    assert (told["name"], told["tag"], told["state"]) == ("price", "询价", "new")
+    assert filled.run("tags", "preview", "price", "--json", **settings).json["looked_at"] == 0
+    assert "looked_at" in filled.run("tags", "preview", "price", **settings).out
+    assert filled.run("tags", "undo", "price", "--json", **settings).json == {"rule": "price", "removed": 0}
+    assert "price" in filled.run("tags", "preview", "nosuch", code=1, **settings).err
+    assert "nosuch" in filled.run("tags", "undo", "nosuch", code=1, **settings).err
+
+
+def test_doctor_tells_of_tag_rules_that_match_nothing(filled: Desk) -> None:
+    rule = json.dumps([{"name": "r", "tag": "t", "kinds": ["telegram"]}])
+    sick = filled.run("doctor", "--json", code=1, HUB_TAG_RULES=rule).json
+    assert any("telegram" in line for line in sick["problems"])

@@ -1,0 +1,1 @@
+"""What the hub makes of chats: tags by rules, with their evidence."""
