@@ -15,6 +15,8 @@ from typing import Any
 from flask import Flask, Response, request
 
 from connectors.sandbox import Simulator
+from connectors.story import Story
+from connectors.yonyou import sim_story
 from connectors.yonyou.sim_books import Books, local
 from connectors.yonyou.sim_documents import Receivables, paged
 from connectors.yonyou.sim_events import Sender
@@ -64,6 +66,10 @@ class YonyouSimulator(Simulator):
             "dept_code": "SS2", "tax_codes": "13=VAT13, 6=VAT6, 9=VAT9, 0=VAT0", "settlement_type": "ar_settle",
             "settlement_mark": SETTLEMENT_MARK, "invoice_station": "KP001",
         }  # fmt: skip
+
+    def play(self, story: Story) -> None:
+        """Some of the story's companies are customers already."""
+        sim_story.fill(self.books, story)
 
     def kill_tokens(self) -> None:
         """All tokens are dead."""
