@@ -146,6 +146,12 @@ class InDoubt(ConnectorError):
     default_key = "error.in_doubt"
 
 
+class SignInRefused(ConnectorError):
+    """Whoever is at the browser is not let in: an outsider, or a code that is used, late or made up."""
+
+    default_key = "error.sign_in"
+
+
 class BadSignature(ConnectorError):
     """A pushed request is not from the platform: answered 401/403 and counted, never stored."""
 

@@ -17,7 +17,7 @@ ACTIONS = (
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
 )  # fmt: skip
-Role = Literal["source", "events", "sink"]
+Role = Literal["source", "events", "sink", "tags", "notices", "sign_in"]
 Action = Literal[
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
@@ -105,7 +105,8 @@ class Stream(_Strict):
     every: how often it is pulled. fresh_within: the freshness promise. deletes: 'sweep' = a record missing from a
     full walk is asked for by fetch_one and marked deleted when gone; streams read by time are asked for all known records
     every ``sweep_every``. rescan: how often records that the mapping calls
-    open are read again by key. after: streams to be pulled before this one in a full sync.
+    open are read again by key. after: streams to be pulled before this one in a full sync. tags: whether ``write_tags``
+    changes those of its records.
     """
 
     title: Text
@@ -119,6 +120,7 @@ class Stream(_Strict):
     sweep_every: Duration = timedelta(hours=24)
     rescan: Duration | None = None
     after: list[str] = Field(default_factory=list)
+    tags: Literal["read", "written"] = "read"
 
     @property
     def pulled(self) -> bool:
@@ -243,6 +245,8 @@ class Manifest(_Strict):
             raise ValueError("role source needs at least one entry under streams")
         if "sink" in self.roles and not self.documents:
             raise ValueError("role sink needs at least one entry under documents")
+        if ("tags" in self.roles) != any(stream.tags == "written" for stream in self.streams.values()):
+            raise ValueError("role tags and a stream with tags: written go together")
         for name, stream in self.streams.items():
             for other in stream.after:
                 if other not in self.streams:

@@ -15,13 +15,21 @@ import structlog
 
 from connectors.base import Connector, EventSource, Sink, Source
 from connectors.manifest import Manifest, ManifestError, load_manifest
+from connectors.people import Notifier, SignIn, TagWriter
 
 if TYPE_CHECKING:
     from connectors.sandbox import Simulator
 
 log = structlog.get_logger("connectors.registry")
 HERE = Path(__file__).parent
-_ROLE_CLASSES: dict[str, type[Connector]] = {"source": Source, "events": EventSource, "sink": Sink}
+_ROLE_CLASSES: dict[str, type[Connector]] = {
+    "source": Source,
+    "events": EventSource,
+    "sink": Sink,
+    "tags": TagWriter,
+    "notices": Notifier,
+    "sign_in": SignIn,
+}
 
 
 class UnknownConnector(LookupError):

@@ -138,6 +138,27 @@ class Simulator:
         kind whose manifest entry has ``follow``."""
         raise TypeError(f"{type(self).__name__} has no advance()")
 
+    def tag_keys(self, stream: str, count: int) -> list[str]:
+        """For a platform whose tags are written: make so many tags that records of the stream may carry; their keys."""
+        raise TypeError(f"{type(self).__name__} has no tag_keys()")
+
+    def tags_of(self, stream: str, key: str) -> set[str]:
+        """The keys of the tags that the record carries over here."""
+        raise TypeError(f"{type(self).__name__} has no tags_of()")
+
+    def employ(self, count: int) -> list[str]:
+        """For a platform that tells staff or signs them in: make so many members; their ids."""
+        raise TypeError(f"{type(self).__name__} has no employ()")
+
+    def told(self, member: str) -> list[dict[str, str]]:
+        """The messages that the member has on the screen, oldest first, each with ``title``, ``text`` and ``url``."""
+        raise TypeError(f"{type(self).__name__} has no told()")
+
+    def visit(self, url: str, member: str | None) -> str:
+        """A browser opens the sign-in page at ``url``, and its person agrees. member: who that is; None: an outsider. The
+        address to which the platform then sends the browser."""
+        raise TypeError(f"{type(self).__name__} has no visit()")
+
     def seed_file(self, path: Path) -> int:
         """Load an operator's own export; how many records came in."""
         raise ValueError(f"the {self.name} simulator takes no seed file")

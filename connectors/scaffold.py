@@ -15,13 +15,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from connectors.base import EventSource, Sink, Source
+from connectors.people import Notifier, SignIn, TagWriter
 
 HERE = Path(__file__).parent
 TEMPLATE = HERE / "_template"
-ROLES = {"source": Source.__name__, "events": EventSource.__name__, "sink": Sink.__name__}
-_BLOCK = re.compile(r"^\s*(?:#|<!--) role: (?P<roles>[a-z ]+?)(?: -->)?$")
+ROLES = {
+    "source": Source.__name__,
+    "events": EventSource.__name__,
+    "sink": Sink.__name__,
+    "tags": TagWriter.__name__,
+    "notices": Notifier.__name__,
+    "sign_in": SignIn.__name__,
+}
+_BLOCK = re.compile(r"^\s*(?:#|<!--) role: (?P<roles>[a-z_ ]+?)(?: -->)?$")
 _END = re.compile(r"^\s*(?:#|<!--) end(?: -->)?$")
-_LINE = re.compile(r"  # role: (?P<roles>[a-z ]+)$")
+_LINE = re.compile(r"  # role: (?P<roles>[a-z_ ]+)$")
 
 
 class ScaffoldError(ValueError):
@@ -32,7 +40,7 @@ def new_connector(name: str, into: Path, title_zh: str, title_en: str, roles: It
     """Make a connector that passes the contract suite as it stands; the files written, in a fixed order.
 
     name: lower case, as the manifest's. into: the root of this repository, or the folder in which the package is to
-    be made. roles: of source, events, sink. Raises ScaffoldError; then nothing was written.
+    be made. roles: of ``ROLES``. Raises ScaffoldError; then nothing was written.
     """
     chosen = list(dict.fromkeys(roles))
     _check(name, into, title_zh, title_en, chosen)
@@ -72,6 +80,8 @@ def _check(name: str, into: Path, title_zh: str, title_en: str, roles: list[str]
         raise ScaffoldError(f"no role {', '.join(strange)}; there are: {', '.join(ROLES)}")
     if not roles:
         raise ScaffoldError(f"at least one role of: {', '.join(ROLES)}")
+    if "tags" in roles and "source" not in roles:
+        raise ScaffoldError("tags needs source, whose records carry them")
     if "events" in roles and "source" not in roles:
         raise ScaffoldError("events needs source, to ask for the record; where only pushes exist, see connectors/inbound")
 
@@ -95,8 +105,8 @@ def _places(name: str, into: Path, roles: list[str]) -> Iterator[tuple[Path, Pat
 def _filled(source: Path, roles: list[str], words: dict[str, str]) -> str:
     text = "\n".join(_kept(source.read_text("utf-8").splitlines(), set(roles))) + "\n"
     bases = ", ".join(ROLES[role] for role in ROLES if role in roles)
-    text = text.replace("(Source, EventSource, Sink):  # bases", f"({bases}):")
-    text = text.replace("roles: [source, events, sink]", f"roles: [{', '.join(role for role in ROLES if role in roles)}]")
+    text = text.replace(f"({', '.join(ROLES.values())}):  # bases", f"({bases}):")
+    text = text.replace(f"roles: [{', '.join(ROLES)}]", f"roles: [{', '.join(role for role in ROLES if role in roles)}]")
     text = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)
     return re.sub(r"\n{3,}", "\n\n" if source.suffix != ".py" else "\n\n\n", text).rstrip("\n") + "\n"
 

@@ -25,8 +25,22 @@ HEADS = {
     "en": ("platform", "roles", "full", "partial", "not yet", "platform cannot", "how it was verified"),
 }
 ROLES = {
-    "zh": {"source": "读取", "events": "接收推送", "sink": "写入单据"},
-    "en": {"source": "reads", "events": "takes pushes", "sink": "takes documents"},
+    "zh": {
+        "source": "读取",
+        "events": "接收推送",
+        "sink": "写入单据",
+        "tags": "回写标签",
+        "notices": "通知员工",
+        "sign_in": "登录后台",
+    },
+    "en": {
+        "source": "reads",
+        "events": "takes pushes",
+        "sink": "takes documents",
+        "tags": "writes tags",
+        "notices": "tells staff",
+        "sign_in": "signs staff in",
+    },
 }
 SETTING_HEADS = {"zh": ("设置", "环境变量", "默认值", "意思"), "en": ("setting", "variable", "default", "meaning")}
 JOIN = {"zh": "；", "en": "; "}

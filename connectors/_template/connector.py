@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib  # role: events
 import hmac  # role: events
 import json  # role: events
-from collections.abc import Iterator  # role: source
-from datetime import (
+from collections.abc import (  # role: source or sign_in
+    Iterator,  # role: source
+    Mapping,  # role: sign_in
+)  # role: source or sign_in
+from datetime import (  # role: source or sink
     date,  # role: sink
     datetime,  # role: source
-)
+)  # role: source or sink
 from typing import Any  # role: sink
+from urllib.parse import urlencode  # role: sign_in
 from zoneinfo import ZoneInfo  # role: source
 
 from connectors import base
@@ -33,9 +37,22 @@ from connectors.base import (
     Window,  # role: source
     setting,
 )
-from connectors.errors import BadPush, BadSignature  # role: events
+from connectors.errors import (  # role: events or notices or sign_in
+    BadPush,  # role: events
+    BadSignature,  # role: events
+    Gone,  # role: notices
+    InvalidRecord,  # role: sign_in
+    SignInRefused,  # role: sign_in
+)  # role: events or notices or sign_in
 from connectors.http import Runtime, with_headers
 from connectors.invoices import Payment  # role: sink
+from connectors.people import (  # role: tags or notices or sign_in
+    Notice,  # role: notices
+    Notifier,  # role: notices
+    SignIn,  # role: sign_in
+    TagChange,  # role: tags
+    TagWriter,  # role: tags
+)  # role: tags or notices or sign_in
 
 ZONE = ZoneInfo("Asia/Shanghai")  # role: source
 # role: events
@@ -69,7 +86,7 @@ class DemoCrmConfig(base.Config):
     base_url: str = setting("接口地址", "API address", default="https://api.demo-crm.example", advanced=True)
 
 
-class DemoCrm(Source, EventSource, Sink):  # bases
+class DemoCrm(Source, EventSource, Sink, TagWriter, Notifier, SignIn):  # bases
     """One company's account."""
 
     Config = DemoCrmConfig
@@ -176,6 +193,44 @@ class DemoCrm(Source, EventSource, Sink):  # bases
         state = items[0]["state"]
         done = received == document.amount
         return Status(state, approved=state == "confirmed", payments=payments, received=received, final=done)
+
+    # end
+    # role: tags
+    def write_tags(self, change: TagChange) -> None:
+        """Sets on both sides: a tag that is there may be put on again. (docs: customer/tags)"""
+        body = {"add": sorted(change.add), "remove": sorted(change.remove)}
+        path = f"/v1/customers/{change.key}/tags"
+        self.http.call(Request("POST", path, json=body, write=True, name="/v1/customers/tags"))
+
+    # end
+    # role: notices
+    def notify(self, notice: Notice) -> list[str]:
+        """One message for all; the platform shows a key once, and names whom it does not know. (docs: message/send)"""
+        body = {"key": notice.key, "to": list(notice.to), "title": notice.title, "text": notice.text, "url": notice.url}
+        try:
+            answer = self.http.call(Request("POST", "/v1/messages", json=body, write=True))
+        except Gone:
+            return list(notice.to)  # 40400: it knows none of them
+        return [member for member in notice.to if member in answer["data"]["unknown"]]
+
+    # end
+    # role: sign_in
+    def sign_in_url(self, redirect: str, state: str) -> str:
+        """The platform's own page. (docs: auth/login)"""
+        query = {"app_id": self.config.app_id, "redirect_uri": redirect, "state": state}
+        return f"{self.config.base_url}/login?{urlencode(query)}"
+
+    def signed_in(self, query: Mapping[str, str]) -> str:
+        """A code stands for one login; an outsider has a visitor's id and no member's. (docs: auth/login)"""
+        if not query.get("code"):
+            raise SignInRefused
+        try:
+            data = self.http.get("/v1/login", code=query["code"])["data"]
+        except InvalidRecord as error:
+            raise SignInRefused(code=error.code) from None
+        if not data.get("member"):
+            raise SignInRefused
+        return str(data["member"])
 
     # end
 

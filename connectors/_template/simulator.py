@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal  # role: sink
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit  # role: sign_in
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, jsonify, request
@@ -43,6 +44,10 @@ class DemoCrmSimulator(Simulator):
         self.receipts: dict[str, dict[str, Any]] = {}  # role: sink
         self.payments: dict[str, list[dict[str, Any]]] = {}  # role: sink
         self.pushed = 0  # role: events
+        self.labels = {"t1": "老客户"}  # role: tags
+        self.members: list[str] = []  # role: notices or sign_in
+        self.messages: dict[str, dict[str, Any]] = {}  # role: notices
+        self.codes: dict[str, dict[str, str]] = {}  # role: sign_in
         super().__init__(now)
 
     def settings(self, base_url: str) -> dict[str, Any]:
@@ -64,6 +69,9 @@ class DemoCrmSimulator(Simulator):
         app.add_url_rule("/v1/receipts", view_func=self._save, methods=["POST"])  # role: sink
         app.add_url_rule("/v1/receipts/<key>/confirm", view_func=self._confirm, methods=["POST"])  # role: sink
         app.add_url_rule("/v1/receipts/<key>/payments", view_func=self._money)  # role: sink
+        app.add_url_rule("/v1/customers/<key>/tags", view_func=self._tag, methods=["POST"])  # role: tags
+        app.add_url_rule("/v1/messages", view_func=self._send, methods=["POST"])  # role: notices
+        app.add_url_rule("/v1/login", view_func=self._login)  # role: sign_in
         app.register_error_handler(Refused, lambda error: answer(error.args[0], error.args[1]))
 
     def throttled(self) -> Response:
@@ -93,7 +101,7 @@ class DemoCrmSimulator(Simulator):
 
     def _me(self) -> Response:
         self._allow()
-        return answer(0, data={"scopes": ["customer.read", "receipt.write"]})
+        return answer(0, data={"scopes": ["customer.read", "receipt.write", "tag.write", "message.send", "login"]})
 
     # role: source
     def _list(self) -> Response:
@@ -157,6 +165,41 @@ class DemoCrmSimulator(Simulator):
         if key not in self.receipts:
             raise Refused(40400, "no such receipt")
         return answer(0, data={"items": self.payments.get(key, [])})
+
+    # end
+    # role: tags
+    def _tag(self, key: str) -> Response:
+        self._allow()
+        asked = request.get_json()
+        if key not in self.customers:
+            raise Refused(40400, "no such customer")
+        if not set(asked["add"]) <= set(self.labels):
+            raise Refused(42200, "no such tag")
+        row = self.customers[key][1]
+        held = ({tag["id"] for tag in row["tags"]} | set(asked["add"])) - set(asked["remove"])
+        row["tags"] = [{"id": tag, "name": self.labels[tag]} for tag in sorted(held)]
+        return answer(0)
+
+    # end
+    # role: notices
+    def _send(self) -> Response:
+        self._allow()
+        asked = request.get_json()
+        if set(asked) != {"key", "to", "title", "text", "url"}:
+            raise Refused(42200, "a message has key, to, title, text and url")
+        if not set(asked["to"]) & set(self.members):
+            raise Refused(40400, "no such member")
+        self.messages.setdefault(asked["key"], asked)
+        return answer(0, data={"unknown": sorted(set(asked["to"]) - set(self.members))})
+
+    # end
+    # role: sign_in
+    def _login(self) -> Response:
+        self._allow("code")
+        found = self.codes.pop(request.args["code"], None)
+        if found is None:
+            raise Refused(40402, "the code is unknown or was used")
+        return answer(0, data=found)
 
     # end
     # -- what a test or an operator steers
@@ -226,6 +269,42 @@ class DemoCrmSimulator(Simulator):
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             return error.code
+
+    # end
+    # role: tags
+    def tag_keys(self, stream: str, count: int) -> list[str]:
+        """See Simulator."""
+        made = [f"t{len(self.labels) + number + 1}" for number in range(count)]
+        self.labels |= {tag: f"标签{tag}" for tag in made}
+        return made
+
+    def tags_of(self, stream: str, key: str) -> set[str]:
+        """See Simulator."""
+        return {tag["id"] for tag in self.customers[key][1]["tags"]}
+
+    # end
+    # role: notices or sign_in
+    def employ(self, count: int) -> list[str]:
+        """See Simulator."""
+        self.members += [f"member{len(self.members) + number}" for number in range(count)]
+        return self.members[-count:]
+
+    # end
+    # role: notices
+    def told(self, member: str) -> list[dict[str, str]]:
+        """See Simulator."""
+        found = [sent for sent in self.messages.values() if member in sent["to"]]
+        return [{part: sent[part] for part in ("title", "text", "url")} for sent in found]
+
+    # end
+    # role: sign_in
+    def visit(self, url: str, member: str | None) -> str:
+        """See Simulator."""
+        asked, code = dict(parse_qsl(urlsplit(url).query)), secrets.token_hex(8)
+        assert asked["app_id"] == self.app_id, "the page of another app"
+        self.codes[code] = {"member": member} if member else {"visitor": "v1"}
+        joint = "&" if "?" in asked["redirect_uri"] else "?"
+        return asked["redirect_uri"] + joint + urlencode({"code": code, "state": asked["state"]})
 
     # end
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import structlog
 from structlog.testing import capture_logs
 
 from connectors.base import Document
+from connectors.contract.acting import NOBODY, notice, returned
 from connectors.contract.bench import Bench
 from connectors.contract.delivering import sample_document
 from connectors.contract.pushed import Receiver
 from connectors.contract.scenario import scenario, skip
 from connectors.errors import ConnectorError
+from connectors.people import TagChange
 
 
 class _Lines(logging.Handler):
@@ -56,11 +59,12 @@ def tried(bench: Bench) -> list[str]:
             bench.sim.faults.error[""] = [500] * 40
         if fault == "cut":
             bench.sim.faults.cut_after[""] = 40
-        steps = [connector.check]
+        steps: list[Callable[[], object]] = [connector.check]
         if "source" in bench.manifest.roles:
-            steps += [lambda c=connector, n=name: list(c.pages(n, bench.window(n), None)) for name in bench.manifest.streams]
+            steps += [partial(walked, bench, connector, name) for name in bench.manifest.streams]
         if "sink" in bench.manifest.roles:
-            steps += [lambda c=connector, d=document: c.send(d) for document in documents(bench)]
+            steps += [partial(connector.send, document) for document in documents(bench)]
+        steps += acts(bench, connector)
         for step in steps:
             try:
                 said.append(repr(step()))
@@ -68,6 +72,25 @@ def tried(bench: Bench) -> list[str]:
                 said.append(f"{error} {error!r} {error.as_dict()}")
     bench.sim.faults.clear()
     return said
+
+
+def walked(bench: Bench, connector: Any, name: str) -> list[object]:
+    """All pages of a stream."""
+    return list(connector.pages(name, bench.window(name), None))
+
+
+def acts(bench: Bench, connector: Any) -> list[Callable[[], object]]:
+    """What the connector does for people, each act ready to be tried once."""
+    steps: list[Callable[[], object]] = []
+    for name, stream in bench.manifest.streams.items():
+        if stream.tags == "written":
+            change = TagChange(name, bench.populate(name, 1)[0], add=frozenset(bench.sim.tag_keys(name, 1)))
+            steps.append(partial(connector.write_tags, change))
+    if "notices" in bench.manifest.roles:
+        steps.append(lambda: connector.notify(notice(bench.sim.employ(1)[0], NOBODY)))
+    if "sign_in" in bench.manifest.roles:
+        steps.append(lambda: connector.signed_in(returned(bench, bench.sim.employ(1)[0])))
+    return steps
 
 
 def documents(bench: Bench) -> list[Document]:
@@ -109,6 +132,8 @@ def every_call_has_a_budget(bench: Bench) -> None:
         bench.pull(name)
     for document in documents(bench) if "sink" in bench.manifest.roles else ():
         bench.sink().send(document)
+    for act in acts(bench, bench.connector()):
+        act()
     if not bench.calls:
         skip("this connector makes no calls")
     limiting = [b.match for b in bench.manifest.budgets if b.per_second or b.per_minute or b.per_day or b.parallel]

@@ -1,8 +1,8 @@
 """``contract_tests``: all scenarios that apply to a connector.
 
 The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
-misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``pushed`` (webhooks) and ``secrecy``
-(logs, errors, budgets).
+misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``acting`` (tags, notices, sign-in),
+``pushed`` (webhooks) and ``secrecy`` (logs, errors, budgets).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def _subjects(entry: Entry, rule: Rule) -> list[str | None]:
         return []
     if rule.each == "stream":
         return [name for name, stream in manifest.streams.items() if stream.pulled or rule.role != "source"]
+    if rule.each == "tagged":
+        return [name for name, stream in manifest.streams.items() if stream.tags == "written"]
     if rule.each == "document":
         return list(manifest.documents)
     return [None]

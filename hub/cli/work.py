@@ -108,7 +108,9 @@ def new_connector(
     name: str,
     title_zh: str = "",
     title_en: str = "",
-    role: Annotated[list[str] | None, typer.Option(help="source | events | sink; none = all three")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="source | events | sink | tags | notices | sign_in; none = the first three")
+    ] = None,
     into: Path = Path("."),
     json: Json = False,
 ) -> None:

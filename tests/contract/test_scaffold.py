@@ -20,7 +20,10 @@ ROLES = [
     ("sink",),
     ("source", "events"),
     ("source", "sink"),
-    ("source", "events", "sink"),
+    ("source", "tags"),
+    ("notices",),
+    ("sign_in",),
+    ("source", "events", "sink", "tags", "notices", "sign_in"),
 ]
 HERE = Path(connectors.__file__).parent
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import structlog
@@ -36,6 +36,7 @@ from connectors.base import (
 from connectors.contract import Scenario, contract_tests
 from connectors.contract.scenario import RULES
 from connectors.manifest import Manifest, load_manifest
+from connectors.people import Notice, TagChange
 from connectors.registry import Entry
 
 FOLDER = Path(connectors.__file__).parent / "_template"
@@ -332,6 +333,98 @@ class TripsOverGarbage(DemoCrm):
         raise errors.BadSignature
 
 
+# ---------------------------------------------------------------- acting for people
+
+
+class NeverTakesOff(DemoCrm):
+    def write_tags(self, change: TagChange) -> None:
+        if change.add:
+            super().write_tags(dataclasses.replace(change, remove=frozenset()))
+
+
+class ReadsNoTags(DemoCrm):
+    def fetch_one(self, stream: str, key: str) -> Any:
+        return {**(super().fetch_one(stream, key) or {}), "tags": []}
+
+
+class RefusesWhatIsSoAlready(DemoCrm):
+    def write_tags(self, change: TagChange) -> None:
+        row = self.fetch_one(change.stream, change.key) or {}
+        if change.add & {tag["id"] for tag in row["tags"]}:
+            raise errors.Rejected
+        super().write_tags(change)
+
+
+class TagsOneByOne(DemoCrm):
+    def write_tags(self, change: TagChange) -> None:
+        for tag in sorted(change.add, reverse=True):
+            super().write_tags(dataclasses.replace(change, add=frozenset({tag}), remove=frozenset()))
+        if change.remove:
+            super().write_tags(dataclasses.replace(change, add=frozenset()))
+
+
+class WritesTagsAsARead(DemoCrm):
+    def write_tags(self, change: TagChange) -> None:
+        call = self.http.call
+        self.http.call = lambda request: call(dataclasses.replace(request, write=False))  # type: ignore[method-assign]
+        super().write_tags(change)
+
+
+class TellsTheFirstAlone(DemoCrm):
+    def notify(self, notice: Notice) -> list[str]:
+        return super().notify(dataclasses.replace(notice, to=notice.to[:1]))
+
+
+class SaysThatAllWereReached(DemoCrm):
+    def notify(self, notice: Notice) -> list[str]:
+        super().notify(notice)
+        return []
+
+
+class KeysOfTheMoment(DemoCrm):
+    def notify(self, notice: Notice) -> list[str]:
+        return super().notify(dataclasses.replace(notice, key=secrets.token_hex(8)))
+
+
+class TellsAgainWhenInDoubt(DemoCrm):
+    def notify(self, notice: Notice) -> list[str]:
+        try:
+            return super().notify(notice)
+        except errors.InDoubt:
+            return super().notify(notice)
+
+
+class ShortensTheState(DemoCrm):
+    def sign_in_url(self, redirect: str, state: str) -> str:
+        return super().sign_in_url(redirect, state[:8])
+
+
+class LetsVisitorsIn(DemoCrm):
+    def signed_in(self, query: Any) -> str:
+        data = self.http.get("/v1/login", code=query["code"])["data"]
+        return str(data.get("member") or data["visitor"])
+
+
+class RemembersCodes(DemoCrm):
+    seen: ClassVar[dict[str, str]] = {}
+
+    def signed_in(self, query: Any) -> str:
+        code = query.get("code", "")
+        if code not in self.seen:
+            self.seen[code] = super().signed_in(query)
+        return self.seen[code]
+
+
+class DoesNotNameTheRefusal(DemoCrm):
+    def signed_in(self, query: Any) -> str:
+        return str(self.http.get("/v1/login", code=query.get("code", ""))["data"]["member"])
+
+
+class SendsItsSecretAlong(DemoCrm):
+    def sign_in_url(self, redirect: str, state: str) -> str:
+        return super().sign_in_url(redirect, state) + f"&secret={self.config.app_secret}"
+
+
 # ---------------------------------------------------------------- showing
 
 
@@ -415,6 +508,20 @@ BROKEN: list[tuple[type[Any], str]] = [
     (NamesAnotherRecord, "a_genuine_push_opens_and_names_a_record"),
     (AlwaysContent, "each_outcome_has_its_answer"),
     (TripsOverGarbage, "garbage_is_refused_by_name"),
+    (NeverTakesOff, "tags_are_put_on_and_taken_off"),
+    (ReadsNoTags, "a_tag_written_is_read_back_under_its_key"),
+    (RefusesWhatIsSoAlready, "a_tag_change_may_be_repeated"),
+    (TagsOneByOne, "an_unknown_tag_is_rejected_and_a_record_that_is_gone_is_gone"),
+    (WritesTagsAsARead, "a_tag_change_that_breaks_off_is_in_doubt_and_repeated"),
+    (TellsTheFirstAlone, "a_notice_reaches_each_receiver"),
+    (SaysThatAllWereReached, "who_cannot_be_reached_is_named"),
+    (KeysOfTheMoment, "a_notice_sent_twice_is_shown_once"),
+    (TellsAgainWhenInDoubt, "a_notice_that_breaks_off_is_in_doubt"),
+    (ShortensTheState, "a_member_signs_in"),
+    (LetsVisitorsIn, "an_outsider_is_refused"),
+    (RemembersCodes, "a_code_opens_once"),
+    (DoesNotNameTheRefusal, "a_made_up_return_is_refused"),
+    (SendsItsSecretAlong, "the_sign_in_address_holds_no_secret"),
     (LogsItsSecret, "secrets_are_never_seen"),
     (TellsItsToken, "secrets_are_never_seen"),
     (ContentWithAnything, "check_notices_wrong_secrets"),
@@ -453,6 +560,8 @@ MISDECLARED: list[tuple[str, Manifest, str]] = [
     ("limits are attempts", rule(42900, do="retry"), "throttling_slows_and_loses_nothing"),
     ("dead tokens stop a write", rule(40101, do="config_error"), "a_token_that_dies_before_a_write_costs_nothing"),
     ("limits refuse a write", rule(42900, do="rejected"), "a_throttled_write_ends_as_one_document"),
+    ("limits refuse tags", rule(42900, do="rejected"), "a_throttled_tag_change_is_made_or_handed_back"),
+    ("limits refuse notices", rule(42900, do="rejected"), "a_throttled_notice_is_sent_or_handed_back"),
     ("gone is unknown", said(lambda data: data["errors"]["table"].pop(40400)), "a_removed_record_is_gone"),
     ("no budget", said(lambda data: data.update(budgets=[])), "every_call_has_a_budget"),
     ("wrong key", said(lambda data: data["streams"]["customer"].update(key="mobile")), "one_record_arrives"),
