@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import model_validator
 
 from connectors.base import Config, Connector, Request, Token, Verdict, setting
+from connectors.errors import ConfigError
 from connectors.http import Response, Runtime, interpret_by_table
 
 IP_BLOCK = 3600.0
@@ -35,6 +36,14 @@ class WeComConfig(Config):
         where_en="Admin console → Apps → Self-built → the app → Secret (not that of Customer Contact or Contacts Sync)",
         secret=True,
         min_length=8,
+    )
+    agent_id: str = setting(
+        "应用 AgentId",
+        "AgentId of the app",
+        where_zh="管理后台 → 应用管理 → 自建 → 应用详情 → AgentId;发通知与扫码登录需要,只读取时可不填",
+        where_en="Admin console → Apps → Self-built → the app → AgentId; needed for notices and sign-in, not for reading",
+        default="",
+        pattern=r"^\d{0,12}$",
     )
     callback_token: str = setting(
         "回调 Token",
@@ -71,6 +80,14 @@ class WeComConfig(Config):
         pattern=r"^https?://[^/]+/?$",
     )
 
+    login_base: str = setting(
+        "登录页地址",
+        "Sign-in page",
+        default="https://login.work.weixin.qq.com",
+        advanced=True,
+        pattern=r"^https?://[^/]+/?$",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _own_open_account(cls, values: Any) -> Any:
@@ -88,6 +105,12 @@ class WeComCalls(Connector):
     def __init__(self, config: WeComConfig, runtime: Runtime) -> None:
         self.base_url = config.api_base.rstrip("/") + "/cgi-bin/"
         super().__init__(config, runtime)
+
+    def agent(self) -> int:
+        """The app's number. Raises ConfigError where the account has none."""
+        if not self.config.agent_id:
+            raise ConfigError("wecom.agent_unset")
+        return int(self.config.agent_id)
 
     def fetch_token(self) -> Token:
         """A token for this app; never repeated on a wrong secret, which would get our address blocked. (docs: path/91039)"""

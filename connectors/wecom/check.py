@@ -17,6 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "customers": ("可读取客户详情", "Customer details can be read"),
     "directory": ("可读取成员信息", "Member details can be read"),
     "tags": ("可读取企业标签库", "The corp's tags can be read"),
+    "agent": ("应用 AgentId 已填写,可以发通知、扫码登录", "The AgentId is set: notices and sign-in are possible"),
     "callback": ("回调 Token 与 EncodingAESKey 已填写", "Callback token and EncodingAESKey are set"),
 }
 LATER = ("稍后再检查;若一直如此,请带上代码联系管理员", "Check again later; if it stays so, tell an administrator the code")
@@ -50,6 +51,12 @@ class Checks:
         zh, en = f"看得到 {count} 名有客户联系功能的成员", f"{count} members with customer contact are visible"
         fix = self._messages["wecom.nobody_visible"]
         self.findings.append(Finding(zh, en, True, *(() if count else (fix.fix_zh, fix.fix_en))))
+
+    def agent(self, agent_id: str) -> None:
+        """Whether notices and sign-in are possible; reading needs neither."""
+        unset = self._messages["wecom.agent_unset"]
+        found = Finding(*TEXTS["agent"], True) if agent_id else Finding(unset.zh, unset.en, True, unset.fix_zh, unset.fix_en)
+        self.findings.append(found)
 
     def callback(self, token: str, aes_key: str) -> None:
         """Whether pushes can be opened; whether they arrive is seen when the settings are saved in the console."""

@@ -9,6 +9,7 @@ from connectors import errors
 from connectors.base import EventSource, Finding, Opened, Page, PlatformEvent, RawRequest, Record, Source, Window
 from connectors.schemes import CallbackCipher
 from connectors.wecom import callback, shape
+from connectors.wecom.acting import Notifying, SigningIn, TagWriting
 from connectors.wecom.calls import WeComCalls
 from connectors.wecom.check import Checks
 from connectors.wecom.groups import AT, GroupReading, newest
@@ -20,7 +21,7 @@ CUSTOMER_PAGE = 100
 UNUSABLE = {"aes_key": "wecom.callback_aes_key", "receiver": "wecom.callback_receiver"}
 
 
-class WeCom(GroupReading, WeComCalls, Source, EventSource):
+class WeCom(GroupReading, TagWriting, Notifying, SigningIn, WeComCalls, Source, EventSource):
     """One corp as one self-built app sees it: only staff inside the app's visible range exist."""
 
     # -- reading
@@ -152,5 +153,6 @@ class WeCom(GroupReading, WeComCalls, Source, EventSource):
             checks.ask("directory", lambda: self._member(staff[0]))
         if staff is not None:
             checks.ask("tags", lambda: list(self._tags()))
+        checks.agent(self.config.agent_id)
         checks.callback(self.config.callback_token, self.config.callback_aes_key)
         return checks.findings

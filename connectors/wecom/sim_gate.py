@@ -17,6 +17,7 @@ TEXTS: dict[int, str] = {
     40003: "invalid userid",
     40013: "invalid corpid",
     40014: "invalid access_token",
+    40029: "invalid code",
     40035: "invalid parameter",
     40050: "invalid group id",
     40058: "invalid argument",
@@ -27,12 +28,17 @@ TEXTS: dict[int, str] = {
     41002: "corpid missing",
     41004: "corpsecret missing",
     42001: "access_token expired",
+    45035: "concurrent write conflict",
+    50001: "redirect_url domain unauthorized",
     45009: "api freq out of limit",
     45033: "api concurrent out of limit",
     48002: "api forbidden",
     48009: "api forbidden for contacts sync secret",
     60020: "not allow to access from your ip",
     60111: "userid not found",
+    81013: "user & party & tag all invalid",
+    82001: "the range of receivers is empty",
+    301002: "agentid not match",
     81017: "owner filter needed, too many visible users",
     84061: "not external contact",
     84074: "no external contact permission",
@@ -61,12 +67,13 @@ def refusal_text(code: int, number: int, address: str) -> str:
 
 @dataclass
 class App:
-    """What one secret may do. visible: userids inside the app's visible range, None = everybody.
+    """What one secret may do. agent: the app's number. visible: userids inside the app's visible range, None = everybody.
 
     customer_contact: the app is listed under 客户联系 → 可调用接口的应用. trusted: source addresses, None = not required.
     """
 
     secret: str
+    agent: int = 0
     kind: Literal["self_built", "contacts_sync", "archive"] = "self_built"
     customer_contact: bool = True
     trusted: set[str] | None = None

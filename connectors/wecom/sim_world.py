@@ -79,7 +79,7 @@ class World:
     """All records of the corp. now: the simulator's clock."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now, self._numbers = now, count(1)
+        self.now, self._numbers = now, count(1)
         self.staff: dict[str, Staff] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
         self.relations: dict[tuple[str, str], Relation] = {}
@@ -89,12 +89,12 @@ class World:
     @property
     def seconds(self) -> int:
         """Now, as WeCom writes times."""
-        return int(self._now().timestamp())
+        return int(self.now().timestamp())
 
     @property
     def moment(self) -> float:
         """Now, to the fraction of a second."""
-        return self._now().timestamp()
+        return self.now().timestamp()
 
     def number(self) -> int:
         """A number never given before."""

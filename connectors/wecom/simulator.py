@@ -22,6 +22,7 @@ from connectors.wecom.sim_api import Answer, Api
 from connectors.wecom.sim_callback import Sender, event_xml
 from connectors.wecom.sim_gate import App, Gate, Limits, Refusal, refusal_text
 from connectors.wecom.sim_groups import Chats
+from connectors.wecom.sim_people import AGENT, BODIES, OPTIONS, Desk
 from connectors.wecom.sim_world import Event, World
 
 CORP_ID = "ww0123456789abcdef"
@@ -29,6 +30,7 @@ SECRET = "sandbox-app-secret-of-the-self-built-app-01"  # noqa: S105 - a made-up
 CALLBACK_TOKEN = "HubTok2026"  # noqa: S105
 CALLBACK_KEY = "Zx8Kq2Lm5Np7Rt9Vw1Yb3Cd6Ef0Gh4Jk8Ls2Mn5Pq7B"
 """Not canonical base64, as keys made in the console often are."""
+MESSAGE = frozenset(OPTIONS | set(BODIES))
 NAMES = ("阿明", "Lin 女士", "陈先生😀", "北辰采购", "小满")
 
 
@@ -55,8 +57,9 @@ class WeComSimulator(Simulator):
         self.world = World(self.now)
         self.api = Api(self.world)
         self.chats = Chats(self.world)
+        self.desk = Desk(self.world)
         self.gate = Gate(CORP_ID, self.now)
-        self.app_grant = self.gate.add(App(SECRET))
+        self.app_grant = self.gate.add(App(SECRET, AGENT))
         self.limits = Limits(self.now)
         self.sender = Sender(CORP_ID, CALLBACK_TOKEN, CALLBACK_KEY, self.now)
         self.refusals, self.pages, self.work = 0, 0, 0.0
@@ -68,6 +71,7 @@ class WeComSimulator(Simulator):
         """Everything below /cgi-bin/; any other path is a 404 with an empty body."""
         self.paths = self._paths()
         app.add_url_rule("/cgi-bin/<path:name>", view_func=self._answer, methods=["GET", "POST"])
+        app.add_url_rule("/wwlogin/sso/login", view_func=lambda: self.desk.page(CORP_ID))
         app.register_error_handler(404, lambda error: Response(b"", status=404))
         app.register_error_handler(405, lambda error: Response(b"", status=404))
 
@@ -90,6 +94,11 @@ class WeComSimulator(Simulator):
                 {"group_chat_list": []},
             ),
             contact + "groupchat/get": Path("POST", self.chats.get, frozenset({"chat_id", "need_name"})),
+            contact + "mark_tag": Path(
+                "POST", self.desk.mark_tag, frozenset({"userid", "external_userid", "add_tag", "remove_tag"})
+            ),
+            "message/send": Path("POST", self.desk.send, MESSAGE, right="directory"),
+            "auth/getuserinfo": Path("GET", self.desk.getuserinfo, frozenset({"code"}), right="directory"),
             "user/get": Path("GET", api.user, user, right="directory"),
             "user/simplelist": Path(
                 "GET", api.simplelist, frozenset({"department_id", "fetch_child", "status"}), right="directory"
@@ -163,6 +172,8 @@ class WeComSimulator(Simulator):
             "callback_token": CALLBACK_TOKEN,
             "callback_aes_key": CALLBACK_KEY,
             "api_base": base_url,
+            "agent_id": str(AGENT),
+            "login_base": base_url,
         }
 
     def throttled(self) -> Response:
@@ -276,6 +287,29 @@ class WeComSimulator(Simulator):
     def live(self, story: Story, url: str) -> None:
         """See ``Simulator.live``."""
         sim_story.live(self, story, url)
+
+    def tag_keys(self, stream: str, count: int) -> list[str]:
+        """Corp tags that any relation may carry."""
+        with self.lock:
+            return [self._tag_at(i, self.world.seconds) for i in range(count)]
+
+    def tags_of(self, stream: str, key: str) -> set[str]:
+        """Of one relation."""
+        return set(self.world.relations[self._pair(key)].tags)
+
+    def employ(self, count: int) -> list[str]:
+        """Members, with capitals in their ids as some have."""
+        with self.lock:
+            made = [self.world.add_staff(f"Member_{self.world.number():05d}", "顾问") for _ in range(count)]
+        return [member.userid for member in made]
+
+    def told(self, member: str) -> list[dict[str, str]]:
+        """App messages on the member's screen."""
+        return list(self.desk.shown[member])
+
+    def visit(self, url: str, member: str | None) -> str:
+        """See ``Simulator.visit``."""
+        return self.desk.visit(url, CORP_ID, member)
 
     def kill_tokens(self) -> None:
         """Early revocation of all tokens: 40014."""

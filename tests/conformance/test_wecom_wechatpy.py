@@ -28,7 +28,7 @@ from connectors.errors import BadSignature
 from connectors.http import Runtime
 from connectors.sandbox import Served
 from connectors.wecom.sim_callback import event_xml, seal, sign
-from connectors.wecom.simulator import CALLBACK_KEY, CALLBACK_TOKEN, CORP_ID, SECRET, WeComSimulator
+from connectors.wecom.simulator import AGENT, CALLBACK_KEY, CALLBACK_TOKEN, CORP_ID, SECRET, WeComSimulator
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLATFORM = "https://qyapi.weixin.qq.com"
@@ -258,3 +258,31 @@ def test_it_reads_our_groups(sim, client):
     with pytest.raises(WeChatClientException) as refused:
         client.external_contact.get_group_chat_info("wrNobody")
     assert refused.value.errcode == 40050
+
+
+# ---------------------------------------------------------------- what WeCom does for people
+
+
+def test_wechatpy_marks_tags_and_meets_the_same_refusals(sim, url):
+    key = sim.populate("customer", 1, start=NOW, step=timedelta(seconds=1))[0]
+    userid, _, external = key.rpartition("/")
+    one, two = sim.tag_keys("customer", 2)
+    client = client_for(url)
+    client.external_contact.mark_tag(userid, external, add_tag=[one, two])
+    assert sim.tags_of("customer", key) == {one, two}
+    client.external_contact.mark_tag(userid, external, remove_tag=[one])
+    assert sim.tags_of("customer", key) == {two}
+    for add, code in (([], 40063), (["etNoSuchTag"], 40068)):
+        with pytest.raises(WeChatClientException) as caught:
+            client.external_contact.mark_tag(userid, external, add_tag=add)
+        assert caught.value.errcode == code
+
+
+def test_wechatpy_sends_a_message_and_learns_who_was_not_reached(sim, url):
+    one = sim.employ(1)[0]
+    answer = client_for(url).message.send_text(AGENT, [one, "Nobody"], "合同已签订\n样例科技")
+    assert answer["invaliduser"] == "nobody"
+    assert sim.told(one) == [{"title": "合同已签订", "text": "样例科技", "url": ""}]
+    with pytest.raises(WeChatClientException) as caught:
+        client_for(url).message.send_text(AGENT, ["Nobody"], "x")
+    assert caught.value.errcode == 81013

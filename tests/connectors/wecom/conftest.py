@@ -22,11 +22,15 @@ NOW = datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
 
 @dataclass
 class Corp:
-    """The simulator, where it is served, and connectors for it. slept: seconds that the door has waited."""
+    """The simulator, where it is served, and connectors for it. slept: seconds that the door has waited.
+
+    bodies: of requests by path, where a test notes them.
+    """
 
     sim: WeComSimulator
     url: str
     slept: list[float] = field(default_factory=list)
+    bodies: dict[str, list[bytes]] = field(default_factory=dict)
 
     def connector(self, **changes: Any) -> WeCom:
         """A connector as after a restart: with no token."""
