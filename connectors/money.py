@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,34 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     left = abs(total) - sum(part for part, _ in parts)
     first = sorted(range(len(parts)), key=lambda place: (-parts[place][1], place))[:left]
     return [sign * (part + (place in first)) for place, (part, _) in enumerate(parts)]
+
+
+# ---------------------------------------------------------------- as finance systems write amounts
+
+_FEN = Decimal("0.01")
+_PRICE_DECIMALS = 6
+
+
+def yuan(minor: int) -> Decimal:
+    """Fen as yuan with two decimals."""
+    return Decimal(minor).scaleb(-2)
+
+
+def fen(value: Any) -> int:
+    """Yuan as a platform writes them (a JSON number of any decimals, or text) as fen, halves away from zero."""
+    return rounded(Decimal(str(value)) * 100)
+
+
+def priced(minor: int, quantity: Decimal) -> tuple[Decimal, Decimal]:
+    """Quantity and tax-included price whose product, rounded to the fen, is the amount.
+
+    The sign is on the quantity, so that what is given back has a price above zero. Where no price of six decimals gives the
+    amount, it becomes one piece at the whole of it.
+    """
+    sign = -1 if minor < 0 else 1
+    total, wanted = yuan(abs(minor)), abs(quantity)
+    for places in range(2, _PRICE_DECIMALS + 1) if wanted else ():
+        price = (total / wanted).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        if (price * wanted).quantize(_FEN, ROUND_HALF_UP) == total:
+            return sign * wanted, price
+    return Decimal(sign), total

@@ -10,10 +10,11 @@ from urllib.parse import urljoin
 
 from connectors import errors
 from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Token, Verdict
-from connectors.http import Runtime, with_headers
+from connectors.http import Runtime, exact_json, with_headers
 from connectors.kingdee import answers, checkup, documents, signin
 from connectors.kingdee.config import KingdeeConfig
 from connectors.kingdee.documents import FORMS, Form
+from connectors.money import fen
 
 FORM_SERVICE = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 LOGIN_SERVICE = "Kingdee.BOS.WebApi.ServicesStub.AuthService"
@@ -52,7 +53,7 @@ class Kingdee(Sink):
         signin.GUARD.check(config, self.clock())
         method = signin.LOGINS[config.auth_mode]
         path = f"{LOGIN_SERVICE}.{method}.common.kdsvc"
-        body = documents.encode(signin.login_body(config, self.clock()))
+        body = exact_json(signin.login_body(config, self.clock()))
         try:
             answer = self.http.call(Request("POST", path, body=body, headers=_JSON, auth=False, name=method))
         except errors.ReauthNeeded:
@@ -124,7 +125,7 @@ class Kingdee(Sink):
             platform_id=str(row[form.key]),
             state=state,
             complete=state in ("A", "B", "C", "D") and state not in NEXT[self.config.finish],
-            amount=Money(documents.fen(row[form.amount])),
+            amount=Money(fen(row[form.amount])),
             party_code=str(row[form.party] or ""),
         )
 
@@ -195,7 +196,7 @@ class Kingdee(Sink):
         request = Request(
             "POST",
             f"{FORM_SERVICE}.{service}.common.kdsvc",
-            body=documents.encode(body),
+            body=exact_json(body),
             headers=_JSON,
             auth=self.config.auth_mode != "signature",
             write=write,

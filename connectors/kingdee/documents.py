@@ -7,17 +7,15 @@ SAL_SaleOrder, AR_receivable). Changing an organisation clears what depends on i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
-
-import orjson
 
 from connectors.base import Document, DocumentLine, Party
 from connectors.errors import ConfigError, Rejected
 from connectors.kingdee.config import KingdeeConfig
+from connectors.money import priced, split_tax, yuan
 
 FEN = Decimal("0.01")
-PRICE_DECIMALS = 6
 TEXT = 200
 """Longest remark or description that is sent; the platform's own limits differ by form and are not published."""
 
@@ -53,48 +51,6 @@ CUSTOMER_KEYS = ("FCUSTID", "FNumber", "FDocumentStatus", "FForbidStatus", "FUse
 def quoted(code: str) -> str:
     """The code as it stands between quotes in a FilterString."""
     return code.replace("'", "''")
-
-
-def encode(body: Any) -> bytes:
-    """The body as JSON; decimals go out digit for digit, never through a binary float."""
-
-    def exact(value: Any) -> orjson.Fragment:
-        if isinstance(value, Decimal):
-            return orjson.Fragment(format(value, "f"))
-        raise TypeError(type(value).__name__)
-
-    return orjson.dumps(body, default=exact)
-
-
-def yuan(minor: int) -> Decimal:
-    """Fen as yuan with two decimals."""
-    return Decimal(minor).scaleb(-2)
-
-
-def fen(value: Any) -> int:
-    """The platform's yuan (a JSON number or text) as fen, rounded half up."""
-    return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
-
-
-def split_tax(minor: int, rate: Decimal) -> tuple[int, int]:
-    """A tax-included amount as (without tax, tax) in fen; the two always add up to it."""
-    bare = int((Decimal(minor) / (1 + rate / 100)).quantize(Decimal(1), ROUND_HALF_UP))
-    return bare, minor - bare
-
-
-def priced(minor: int, quantity: str) -> tuple[Decimal, Decimal]:
-    """Quantity and tax-included price whose product, rounded to the fen, is the amount.
-
-    The sign is on the quantity, so that what is given back has a price above zero. Where no price of six decimals
-    gives the amount, the line becomes one piece at the whole amount.
-    """
-    sign = -1 if minor < 0 else 1
-    total, wanted = yuan(abs(minor)), abs(_decimal(quantity, "quantity"))
-    for places in range(2, PRICE_DECIMALS + 1) if wanted else ():
-        price = (total / wanted).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-        if (price * wanted).quantize(FEN, ROUND_HALF_UP) == total:
-            return sign * wanted, price
-    return Decimal(sign), total
 
 
 def check(config: KingdeeConfig, document: Document) -> None:
@@ -166,7 +122,7 @@ def _order(config: KingdeeConfig, document: Document) -> dict[str, Any]:
 
 def _order_line(config: KingdeeConfig, line: DocumentLine, due: Any) -> dict[str, Any]:
     unit = _number(config.unit_code)
-    quantity, price = priced(line.amount.minor, line.quantity)
+    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
     return {
         "FMaterialId": _number(_material(config, line)),
         "FUnitID": unit,
@@ -221,7 +177,7 @@ def _receivable(config: KingdeeConfig, document: Document) -> dict[str, Any]:
 
 def _receivable_line(config: KingdeeConfig, line: DocumentLine) -> dict[str, Any]:
     rate = _rate(config, line)
-    quantity, price = priced(line.amount.minor, line.quantity)
+    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
     bare, tax = split_tax(line.amount.minor, rate)
     return {
         "FMATERIALID": _number(_material(config, line)),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from connectors import errors
 from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Token, Verdict
 from connectors.http import Response, Runtime, exact_json, interpret_status, judge
+from connectors.money import fen
 from connectors.u8 import documents
 from connectors.u8.config import U8Config
 
@@ -152,10 +153,9 @@ class U8(Sink):
         word = str(held.get("state") or "")
         state = STATES.get(word, word or "open")
         rows = held.get("entry") or []
-        amount = held.get("amount") if name not in LINES else sum(documents.fen(row[LINES[name]]) for row in rows)
-        fen = amount if isinstance(amount, int) and name in LINES else documents.fen(amount)
+        minor = sum(fen(row[LINES[name]]) for row in rows) if name in LINES else fen(held.get("amount"))
         done = state in ("verified", "closed") if self.config.finish == "verify" else True
-        return Receipt(document.number, document.number, state, done, Money(fen), str(held.get(PARTY[name]) or "") or None)
+        return Receipt(document.number, document.number, state, done, Money(minor), str(held.get(PARTY[name]) or "") or None)
 
     def _ensure_customer(self, party: Party) -> None:
         """The customer of this code; one that somebody else has just made is adopted."""

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.base import Document, DocumentLine, Party
 from connectors.errors import ConfigError, Rejected
+from connectors.money import priced, yuan
 from connectors.u8.config import U8Config
 
-FEN = Decimal("0.01")
 OBJECTS = {"receivable": "oughtreceive", "settlement": "oughtreceive", "sales_order": "saleorder"}
 """Document kind -> object."""
 TEXT = 120
 """Longest digest that is sent; U8 cuts or refuses longer ones depending on its version."""
-
-
-def yuan(minor: int) -> str:
-    """Fen as yuan with two decimals, as text."""
-    return format(Decimal(minor).scaleb(-2), "f")
-
-
-def fen(value: Any) -> int:
-    """The platform's yuan as fen, rounded half up."""
-    return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def check(config: U8Config, document: Document) -> None:
@@ -64,14 +54,14 @@ def _receivable(config: U8Config, document: Document) -> dict[str, Any]:
         "code": document.number,
         "date": document.date.isoformat(),
         "cust_vendor_code": who,
-        "amount": yuan(document.amount.minor),
-        "natamount": yuan(document.amount.minor),
+        "amount": _text(yuan(document.amount.minor)),
+        "natamount": _text(yuan(document.amount.minor)),
         "digest": f"{mark} {document.note}".strip()[:TEXT] or document.number,
         **people,
         "entry": [
             {
-                "cust_vendor_code": who, "digest": line.title[:TEXT], "amount": yuan(line.amount.minor),
-                "natamount": yuan(line.amount.minor), **money, **people,
+                "cust_vendor_code": who, "digest": line.title[:TEXT], "amount": _text(yuan(line.amount.minor)),
+                "natamount": _text(yuan(line.amount.minor)), **money, **people,
             }
             for line in lines_of(document)
         ],
@@ -93,25 +83,15 @@ def _order(config: U8Config, document: Document) -> dict[str, Any]:
 
 
 def _order_line(config: U8Config, line: DocumentLine) -> dict[str, Any]:
-    quantity, price = _priced(line)
+    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
     code = line.item_code if config.use_item_codes and line.item_code else config.inventory_code
     rate = _decimal(line.tax_rate, "tax_rate") or Decimal(config.tax_rate)
     if not 0 <= rate < 100:
         raise Rejected("u8.line", field="tax_rate")
     return {
-        "inventorycode": code, "quantity": format(quantity, "f"), "taxunitprice": format(price, "f"),
-        "sum": yuan(line.amount.minor), "taxrate": format(rate, "f"), **_given(unitid=config.unit_code),
+        "inventorycode": code, "quantity": _text(quantity), "taxunitprice": _text(price),
+        "sum": _text(yuan(line.amount.minor)), "taxrate": _text(rate), **_given(unitid=config.unit_code),
     }  # fmt: skip
-
-
-def _priced(line: DocumentLine) -> tuple[Decimal, Decimal]:
-    """Quantity and tax-included price whose product is the amount to the fen; else one piece at the whole amount."""
-    total, wanted = Decimal(line.amount.minor).scaleb(-2), _decimal(line.quantity, "quantity")
-    for places in range(2, 7) if wanted > 0 else ():
-        price = (total / wanted).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-        if (price * wanted).quantize(FEN, ROUND_HALF_UP) == total:
-            return wanted, price
-    return Decimal(1), total
 
 
 def _decimal(value: str, field: str) -> Decimal:
@@ -122,6 +102,11 @@ def _decimal(value: str, field: str) -> Decimal:
     if not number.is_finite():
         raise Rejected("u8.line", field=field)
     return number
+
+
+def _text(number: Decimal) -> str:
+    """A number as U8 takes it."""
+    return format(number, "f")
 
 
 def _given(**values: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.base import Document, DocumentLine, Party
 from connectors.errors import ConfigError, Rejected
-from connectors.money import split_tax
+from connectors.money import priced, split_tax, yuan
 from connectors.yonyou.config import YonyouConfig
 
 FEN = Decimal("0.01")
@@ -18,30 +18,6 @@ PRICE_DECIMALS = 6
 TEXT = 200
 """Longest remark that is sent; the platform's own limits differ by document and are not published."""
 KINDS = ("receivable", "settlement", "sales_order", "invoice")
-
-
-def yuan(minor: int) -> Decimal:
-    """Fen as yuan with two decimals."""
-    return Decimal(minor).scaleb(-2)
-
-
-def fen(value: Any) -> int:
-    """The platform's yuan (a JSON number of 2 to 8 decimals, or text) as fen, rounded half up."""
-    return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
-
-
-def priced(minor: int, quantity: str) -> tuple[Decimal, Decimal]:
-    """Quantity and tax-included price whose product, rounded to the fen, is the amount; the sign is on the quantity.
-
-    Where no price of six decimals gives the amount, the line becomes one piece at the whole amount.
-    """
-    sign = -1 if minor < 0 else 1
-    total, wanted = yuan(abs(minor)), abs(_decimal(quantity, "quantity"))
-    for places in range(2, PRICE_DECIMALS + 1) if wanted else ():
-        price = (total / wanted).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-        if (price * wanted).quantize(FEN, ROUND_HALF_UP) == total:
-            return sign * wanted, price
-    return Decimal(sign), total
 
 
 def check(config: YonyouConfig, document: Document) -> None:
@@ -129,7 +105,7 @@ def _receivable_line(
         "_status": "Insert",
         "extRowNo": str(row),
         "materialCode": material(config, line),
-        "quantity": priced(line.amount.minor, line.quantity)[0],
+        "quantity": priced(line.amount.minor, _decimal(line.quantity, "quantity"))[0],
         "taxRate": rate,
         "oriTaxExcludedAmount": bare,
         "oriTaxAmount": tax,
@@ -181,7 +157,7 @@ def order(config: YonyouConfig, document: Document, customer_code: str) -> dict[
 def _order_line(config: YonyouConfig, document: Document, line: DocumentLine) -> dict[str, Any]:
     rate = rate_of(config, line)
     bare, tax = (yuan(part) for part in split_tax(line.amount.minor, rate))
-    quantity, price = priced(line.amount.minor, line.quantity)
+    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
     bare_price = (bare / quantity).quantize(Decimal(1).scaleb(-PRICE_DECIMALS), ROUND_HALF_UP)
     code, unit = material(config, line), config.unit_code
     return {

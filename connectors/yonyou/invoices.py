@@ -14,6 +14,7 @@ from typing import Any
 from connectors import errors
 from connectors.base import Document, InvoiceRequest, Money, Status
 from connectors.invoices import InvoiceLine, IssuedInvoice
+from connectors.money import fen, yuan
 from connectors.yonyou import documents
 from connectors.yonyou.calls import YonyouCalls
 from connectors.yonyou.ledgers import Held
@@ -71,7 +72,7 @@ class Invoices:
             raise errors.UnknownAnswer("yonyou.unreadable", name=RESULT)
         raw = {**mine[0], "invoices": data.get("invoices") or []}
         # the answer to a save holds no id: our number is the only name it has
-        return Held(number, "issued" if raw["invoices"] else "applied", documents.fen(raw["jshj"]), "", "", raw)
+        return Held(number, "issued" if raw["invoices"] else "applied", fen(raw["jshj"]), "", "", raw)
 
     def save(self, document: Document, customer_code: str) -> None:
         """Written once: the number is taken by the first (code 1001 afterwards). No ``data`` around the body here."""
@@ -139,9 +140,9 @@ def _line(row: int, line: InvoiceLine) -> dict[str, Any]:
         "xmmc": line.title,
         "spssflbm": line.tax_code,
         "sl": line.rate / 100,
-        "xmje": documents.yuan(line.net.minor),
-        "se": documents.yuan(line.tax.minor),
-        "xmjshj": documents.yuan(line.amount.minor),
+        "xmje": yuan(line.net.minor),
+        "se": yuan(line.tax.minor),
+        "xmjshj": yuan(line.amount.minor),
         **({"xmsl": Decimal(line.quantity)} if line.quantity else {}),
         **documents.given(dw=line.unit, ggxh=line.spec),
         **zero,
@@ -151,7 +152,7 @@ def _line(row: int, line: InvoiceLine) -> dict[str, Any]:
 def _issued(row: dict[str, Any], application: dict[str, Any]) -> IssuedInvoice:
     """An issued invoice; its day stands with the lines that it covers."""
     number = str(row["fpHm"])
-    amount = Money(documents.fen(row["jshj"])) if row.get("jshj") is not None else None
+    amount = Money(fen(row["jshj"])) if row.get("jshj") is not None else None
     day = next((record.get("kprq") for record in _records(application) if str(record.get("fpHm")) == number), "")
     issued_on = date.fromisoformat(str(day)[:10]) if day else None
     return IssuedInvoice(number, issued_on, amount, str(row.get("fpDm") or ""), str(row.get("shareUrl") or ""))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from connectors import errors
 from connectors.base import Document, Money, Status
+from connectors.money import fen
 from connectors.yonyou import documents
 from connectors.yonyou.calls import YonyouCalls
 
@@ -123,7 +124,7 @@ class Receivables:
         if not isinstance(row, dict) or row.get("oriTaxIncludedAmount") is None:
             raise errors.UnknownAnswer("yonyou.unreadable", name=f"{RECEIVABLE}detail")
         state = RECEIVABLE_STATES.get(str(row.get("verifyState")), "unknown")
-        amount = documents.fen(row["oriTaxIncludedAmount"])
+        amount = fen(row["oriTaxIncludedAmount"])
         return Held(id, state, amount, str(row.get("customer") or ""), str(row.get("customerCode") or ""), row)
 
     def save(self, document: Document, customer_code: str) -> None:
@@ -164,7 +165,7 @@ class Orders:
             if row.get("payMoney") is None:
                 raise errors.UnknownAnswer("yonyou.unreadable", name=f"{ORDER}list")
             state = ORDER_STATES.get(str(row.get("status")), "unknown")
-            return Held(id, state, documents.fen(row["payMoney"]), str(row.get("agentId") or ""), "", row)
+            return Held(id, state, fen(row["payMoney"]), str(row.get("agentId") or ""), "", row)
         return None
 
     def save(self, document: Document, customer_code: str) -> None:
@@ -194,7 +195,7 @@ class Orders:
 def _received(row: dict[str, Any], whole: Money) -> Money | None:
     """``confirmPrice`` (已支付金额), where the state of payment agrees with it; else it is not said."""
     state, paid = str(row.get("payStatusCode") or ""), row.get("confirmPrice")
-    amount = documents.fen(paid) if paid is not None else 0
+    amount = fen(paid) if paid is not None else 0
     agrees = {
         "NOTPAYMENT": amount == 0,
         "PARTPAYMENT": 0 < amount < whole.minor,

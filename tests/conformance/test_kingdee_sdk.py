@@ -13,7 +13,7 @@ import pytest
 from connectors import registry
 from connectors.base import Document, DocumentLine, Money, Party
 from connectors.budgets import MemoryBudgets
-from connectors.http import Runtime
+from connectors.http import Runtime, exact_json
 from connectors.kingdee import documents, signin
 from connectors.kingdee.simulator import KingdeeSimulator
 from connectors.sandbox import Served
@@ -63,7 +63,7 @@ def sample(number: str, kind: str = "receivable") -> Document:
 
 def plain(model: dict[str, Any]) -> dict[str, Any]:
     """Our model as the SDK can serialise it."""
-    return json.loads(documents.encode(model))
+    return json.loads(exact_json(model))
 
 
 def customer_by(sdk: Any, ours: Any) -> None:

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from connectors import errors
 from connectors.base import DocumentLine, Money
+from connectors.http import exact_json
 from connectors.kingdee import documents
 from connectors.kingdee.config import KingdeeConfig
 from connectors.kingdee.simulator import KingdeeSimulator
+from connectors.money import fen, priced, split_tax, yuan
 
 CONFIG = KingdeeConfig(**KingdeeSimulator().settings("http://127.0.0.1"))
 AMOUNTS = st.integers(-(10**12), 10**12)
@@ -21,44 +23,44 @@ AMOUNTS = st.integers(-(10**12), 10**12)
 
 @given(AMOUNTS, st.sampled_from(["0", "1", "3", "6", "9", "13", "5.5"]))
 def test_tax_and_bare_amount_add_up(minor: int, rate: str) -> None:
-    bare, tax = documents.split_tax(minor, Decimal(rate))
+    bare, tax = split_tax(minor, Decimal(rate))
     assert bare + tax == minor
     exact = Decimal(minor) / (1 + Decimal(rate) / 100)
     assert abs(bare - exact) <= Decimal("0.5")
-    assert documents.split_tax(-minor, Decimal(rate)) == (-bare, -tax)
+    assert split_tax(-minor, Decimal(rate)) == (-bare, -tax)
 
 
 def test_tax_is_rounded_half_up() -> None:
-    assert documents.split_tax(1_130_000, Decimal(13)) == (1_000_000, 130_000)
-    assert documents.split_tax(201, Decimal(100)) == (101, 100)  # 100.5 fen
-    assert documents.split_tax(-201, Decimal(100)) == (-101, -100)
+    assert split_tax(1_130_000, Decimal(13)) == (1_000_000, 130_000)
+    assert split_tax(201, Decimal(100)) == (101, 100)  # 100.5 fen
+    assert split_tax(-201, Decimal(100)) == (-101, -100)
 
 
 @given(AMOUNTS, st.decimals(0, 100000, places=3, allow_nan=False).map(str))
 def test_quantity_times_price_is_the_amount(minor: int, quantity: str) -> None:
-    pieces, price = documents.priced(minor, quantity)
-    assert (pieces * price).quantize(Decimal("0.01"), ROUND_HALF_UP) == documents.yuan(minor)
+    pieces, price = priced(minor, Decimal(quantity))
+    assert (pieces * price).quantize(Decimal("0.01"), ROUND_HALF_UP) == yuan(minor)
     assert price >= 0 and (minor >= 0 or pieces < 0)
-    assert -price.as_tuple().exponent <= documents.PRICE_DECIMALS
+    assert -price.as_tuple().exponent <= 6
 
 
 def test_prices_are_as_short_as_they_can_be() -> None:
-    assert documents.priced(10_000, "4") == (Decimal(4), Decimal("25.00"))
-    assert documents.priced(10_000, "3") == (Decimal(3), Decimal("33.333"))
-    assert documents.priced(-10_000, "1") == (Decimal(-1), Decimal("100.00"))
-    assert documents.priced(1, "70000") == (Decimal(1), Decimal("0.01"))
+    assert priced(10_000, Decimal("4")) == (Decimal(4), Decimal("25.00"))
+    assert priced(10_000, Decimal("3")) == (Decimal(3), Decimal("33.333"))
+    assert priced(-10_000, Decimal("1")) == (Decimal(-1), Decimal("100.00"))
+    assert priced(1, Decimal("70000")) == (Decimal(1), Decimal("0.01"))
 
 
 @given(AMOUNTS)
 def test_money_is_written_digit_for_digit(minor: int) -> None:
-    text = documents.encode({"a": documents.yuan(minor)}).decode()
+    text = exact_json({"a": yuan(minor)}).decode()
     assert text == f'{{"a":{Money(minor)}}}'
-    assert documents.fen(json.loads(text, parse_float=Decimal, parse_int=Decimal)["a"]) == minor
+    assert fen(json.loads(text, parse_float=Decimal, parse_int=Decimal)["a"]) == minor
 
 
 def test_what_is_no_decimal_is_not_encoded() -> None:
     with pytest.raises(TypeError):
-        documents.encode({"a": object()})
+        exact_json({"a": object()})
 
 
 def test_a_receivable(document) -> None:

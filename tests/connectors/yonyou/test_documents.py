@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors import errors
 from connectors.base import DocumentLine, Money, Party
 from connectors.http import exact_json
-from connectors.money import split_tax
+from connectors.money import fen, priced, split_tax
 from connectors.yonyou import documents
 
 
@@ -106,11 +106,13 @@ def test_net_and_tax_always_add_up(minor: int, rate: str) -> None:
 
 @given(st.integers(-(10**9), 10**9).filter(bool), st.decimals(min_value="0.001", max_value=9999, places=3))
 def test_quantity_times_price_is_the_amount(minor: int, quantity: Decimal) -> None:
-    pieces, price = documents.priced(minor, str(quantity))
-    assert documents.fen((pieces * price).quantize(Decimal("0.01"), "ROUND_HALF_UP")) == minor and price > 0
+    pieces, price = priced(minor, quantity)
+    assert fen((pieces * price).quantize(Decimal("0.01"), "ROUND_HALF_UP")) == minor and price > 0
 
 
-@pytest.mark.parametrize(("yuan", "fen"), [("11300", 1_130_000), ("6863.305", 686_331), (Decimal("0.00500000"), 1), (-0, 0)])
-def test_amounts_of_the_platform(yuan, fen: int) -> None:
+@pytest.mark.parametrize(
+    ("given_yuan", "minor"), [("11300", 1_130_000), ("6863.305", 686_331), (Decimal("0.00500000"), 1), (-0, 0)]
+)
+def test_amounts_of_the_platform(given_yuan, minor: int) -> None:
     """Two to eight decimals, rounded half up."""
-    assert documents.fen(yuan) == fen
+    assert fen(given_yuan) == minor
