@@ -386,7 +386,7 @@ def record_key(record: Mapping[str, Any], paths: Iterable[str]) -> str:
     for path in paths:
         value: Any = record
         for step in path.split("."):
-            value = value.get(step) if isinstance(value, dict | Mapping) else None
+            value = value.get(step) if isinstance(value, (dict, Mapping)) else None
         if value is None or value == "":
             raise KeyError(path)
         parts.append(str(value))

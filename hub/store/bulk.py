@@ -1,8 +1,8 @@
 """Bulk upsert for both dialects, behind one function.
 
 Rows are tuples of driver primitives (JSON and dates as texts) in the order of the columns. SQLite gets ``executemany``;
-PostgreSQL gets COPY into a temporary table and one merge for large batches, ``executemany`` for small ones. Unchanged rows
-write nothing.
+PostgreSQL gets COPY for large batches (straight into the table where all rows are new, else into a temporary one and one
+merge) and ``executemany`` for small ones. Unchanged rows write nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from hub.models.base import Model
 Row = tuple[Any, ...]
 COPY_FROM = 100
 """Batches of at least this many rows go through COPY on PostgreSQL."""
+MERGES = 32
+"""So many large batches are merged after one that held a row that was there, before it is hoped again that all are new."""
 IN_LIMIT = 900
+_UNIQUE_VIOLATION = "23505"
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -52,6 +55,8 @@ class Upsert:
         types = [model.c[name].type.compile(dialect=_POSTGRES).lower() for name in columns]
         # Documents and dates come as texts, ready for both databases.
         self._types = ["text" if kind in ("json", "date") else kind for kind in types]
+        # In the binary form a document is its text, and a date is not.
+        self._direct, self._merges = "date" not in types, 0
         self._load = ", ".join(f'"{name}"::{kind}' for name, kind in zip(columns, self._types, strict=True))
         self._back = ", ".join(f'"{name}"::{kind}' for name, kind in zip(columns, types, strict=True))
         # Connections are pooled and temporary tables stay with them: another set of columns is another table.
@@ -97,17 +102,41 @@ class Upsert:
                 marks = ", ".join(["%s"] * len(self.columns))
                 cursor.executemany(f"{self._insert} VALUES ({marks}){self._conflict}", rows)
                 return int(cursor.rowcount)
-            temp = f"load_{self.table}_{self._shape}"
-            cursor.execute(
-                f'CREATE TEMP TABLE IF NOT EXISTS "{temp}" ON COMMIT DELETE ROWS AS '  # noqa: S608
-                f'SELECT {self._load} FROM "{self.table}" WITH NO DATA; DELETE FROM "{temp}"'
-            )
-            with cursor.copy(f'COPY "{temp}" ({self._names}) FROM STDIN (FORMAT BINARY)') as copy:
-                copy.set_types(self._types)
-                for row in rows:
-                    copy.write_row(row)
-            cursor.execute(f'{self._insert} SELECT {self._back} FROM "{temp}"{self._conflict}')  # noqa: S608
-            return int(cursor.rowcount)
+            if self._direct and self._merges == 0 and self._inserted(cursor, rows):
+                return len(rows)
+            self._merges = max(0, self._merges - 1)
+            return self._merged(cursor, rows)
+
+    def _inserted(self, cursor: Any, rows: list[Row]) -> bool:
+        """Copy the rows straight into the table, as if none were there: in a backfill none is. If one is, take it all back
+        and merge from now on, for a while."""
+        cursor.execute("SAVEPOINT rows")
+        try:
+            self._copy(cursor, self.table, rows)
+        except Exception as error:
+            if getattr(error, "sqlstate", None) != _UNIQUE_VIOLATION:
+                raise
+            cursor.execute("ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows")
+            self._merges = MERGES
+            return False
+        cursor.execute("RELEASE SAVEPOINT rows")
+        return True
+
+    def _merged(self, cursor: Any, rows: list[Row]) -> int:
+        temp = f"load_{self.table}_{self._shape}"
+        cursor.execute(
+            f'CREATE TEMP TABLE IF NOT EXISTS "{temp}" ON COMMIT DELETE ROWS AS '  # noqa: S608
+            f'SELECT {self._load} FROM "{self.table}" WITH NO DATA; DELETE FROM "{temp}"'
+        )
+        self._copy(cursor, temp, rows)
+        cursor.execute(f'{self._insert} SELECT {self._back} FROM "{temp}"{self._conflict}')  # noqa: S608
+        return int(cursor.rowcount)
+
+    def _copy(self, cursor: Any, table: str, rows: list[Row]) -> None:
+        with cursor.copy(f'COPY "{table}" ({self._names}) FROM STDIN (FORMAT BINARY)') as copy:
+            copy.set_types(self._types)
+            for row in rows:
+                copy.write_row(row)
 
 
 def _driver(conn: Connection) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hub.store.bulk import COPY_FROM, IN_LIMIT, Upsert, delete_in, select_in
+from hub.store.bulk import COPY_FROM, IN_LIMIT, MERGES, Upsert, delete_in, select_in
 from hub.store.database import Database
 
 COLUMNS = ("ref", "account_id", "stream", "source_id", "body", "hash", "version", "is_open", "deleted", "run_id", "changed_at")
@@ -92,6 +92,33 @@ def test_of_two_rows_with_one_key_in_a_batch(db: Database, padding: int) -> None
     assert held(db)["twice"][:2] == (5, b"newer")
     write(db, keeping, [*extra, row("fresh", 1, hash_=b"first"), row("fresh", 2, hash_=b"second")])
     assert held(db)["fresh"][:2] == (1, b"first")
+
+
+def test_a_large_batch_of_new_rows_goes_straight_in_and_one_that_is_there_turns_it_into_a_merge(db: Database) -> None:
+    """What the transaction had written before stays, the row that was there is updated, and the next batches are merged."""
+    upsert = Upsert("source_record", COLUMNS, ("ref",), update=UPDATED)
+    assert write(db, upsert, many(COPY_FROM)) == COPY_FROM
+    with db.write() as conn:
+        plain(conn, [row("before")])
+        assert upsert(conn, [*(row(f"s{i}") for i in range(COPY_FROM)), row("r00007", 3, hash_=b"new")]) == COPY_FROM + 1
+        plain(conn, [row("after")])
+    assert len(held(db)) == 2 * COPY_FROM + 2
+    assert held(db)["r00007"][:2] == (3, b"new")
+    for version in range(4, 6 + MERGES):
+        assert write(db, upsert, many(COPY_FROM, version=version, hash_=b"again")) == COPY_FROM
+    assert held(db)["r00007"][:2] == (5 + MERGES, b"again")
+
+
+def test_a_bad_value_in_a_large_batch_is_an_error_and_leaves_nothing(db: Database) -> None:
+    rows = [*many(COPY_FROM), row("bad", source_id=None)]
+    with pytest.raises(Exception, match=r"(?i)null"):
+        write(db, plain, rows)
+    assert held(db) == {}
+    with db.write() as conn:
+        with pytest.raises(Exception, match=r"(?i)null"), conn.begin_nested():
+            plain(conn, rows)
+        assert plain(conn, many(COPY_FROM)) == COPY_FROM
+    assert len(held(db)) == COPY_FROM
 
 
 def test_an_empty_batch_writes_nothing(db: Database) -> None:
