@@ -86,6 +86,11 @@ def line_columns(kind: str) -> tuple[str, ...]:
     return (LINES[kind][1], *LINE_FIELDS[kind])
 
 
+@cache
+def _line_fields(kind: str) -> tuple[str, ...]:
+    return line_columns(kind)[2:]
+
+
 class _Plan(NamedTuple):
     """How a row is made of fields: their names; by their places, what stands for those that are absent, and which are refs,
     times and the platform's own words."""
@@ -154,16 +159,22 @@ class Maker:
 
 
 def _lines(kind: str, ref: str, lines: Sequence[dict[str, Any]]) -> list[Row]:
-    """Rows of lines. Of two with one key (one product at two prices) both stay."""
-    names, rows = line_columns(kind)[2:], []
-    seen: set[str] = set()
-    for place, line in enumerate(lines):
-        key = line.get("key") or str(place)
-        if key in seen:
+    names = _line_fields(kind)
+    keys = [line.get("key") for line in lines]
+    if None in keys or len({*keys}) < len(keys):
+        keys = _told_apart(keys)
+    return [(ref, key, *map(line.get, names)) for key, line in zip(keys, lines, strict=True)]
+
+
+def _told_apart(keys: Sequence[str | None]) -> list[str | None]:
+    """Lines without a key get their place for one; of two with one key (one product at two prices) both stay."""
+    seen: dict[str | None, None] = {}
+    for place, given in enumerate(keys):
+        key = given or str(place)
+        while key in seen:
             key = f"{key}#{place}"
-        seen.add(key)
-        rows.append((ref, key, *map(line.get, names)))
-    return rows
+        seen[key] = None
+    return [*seen]
 
 
 _us = lru_cache(maxsize=4096)(to_us)
