@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -347,6 +347,23 @@ class EventSource(Connector):
     def reply(self, outcome: Outcome) -> Reply:
         """The bytes the platform wants for this outcome."""
         return Reply({"stored": 200, "bad_signature": 403, "bad_push": 400, "busy": 503}[outcome])
+
+
+class Listener(EventSource):
+    """A platform that pushes over a connection which we open and keep, beside calls to our address or instead of them."""
+
+    def listens(self) -> bool:
+        """Whether this account wants its pushes this way; else ``listen`` is not called."""
+        return True
+
+    def listen(self) -> Generator[Opened | None, Outcome, None]:
+        """Opens the connection and yields what is pushed; what is sent back says what became of it.
+
+        Only ``stored`` may be acknowledged to the platform: by then the push is durable. None at least every ten seconds
+        while nothing comes, so that the runtime can keep its lease, or stop. Ends when the platform wants a new connection;
+        raises Unavailable when it broke, and the errors of any call where it cannot be opened.
+        """
+        raise TypeError(f"{type(self).__name__} has no listen()")
 
 
 class Sink(Connector):

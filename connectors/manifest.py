@@ -17,7 +17,7 @@ ACTIONS = (
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
 )  # fmt: skip
-Role = Literal["source", "events", "sink", "tags", "notices", "sign_in"]
+Role = Literal["source", "events", "listener", "sink", "tags", "notices", "sign_in"]
 Action = Literal[
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",

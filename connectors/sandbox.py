@@ -127,6 +127,18 @@ class Simulator:
         """Push an event about the record to our receiver, as the platform does; the HTTP status of the answer."""
         raise TypeError(f"{type(self).__name__} has no push()")
 
+    def deliver(self, stream: str, key: str) -> bool:
+        """Push an event about the record over a connection that a listener keeps; whether it was acknowledged as taken."""
+        raise TypeError(f"{type(self).__name__} has no deliver()")
+
+    def deliver_again(self) -> bool:
+        """Push once more, as the platform does, what was not acknowledged; whether all of it was now."""
+        raise TypeError(f"{type(self).__name__} has no deliver_again()")
+
+    def hang_up(self) -> None:
+        """Ask the listeners to open new connections, as the platform does from time to time."""
+        raise TypeError(f"{type(self).__name__} has no hang_up()")
+
     def document_source(self, kind: str, number: int) -> dict[str, str]:
         """The ``source`` of the contract suite's sample document: for a sink that writes back to a record of its own,
         make that record here and name it. number: the sample's running number."""

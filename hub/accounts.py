@@ -16,7 +16,7 @@ from connectors.base import Connector, Finding, secret_fields
 from connectors.errors import ConnectorError
 from connectors.manifest import Manifest
 from hub.core import Hub
-from hub.models import Account, AccountStream, AccountToken
+from hub.models import Account, AccountStream, AccountToken, Listening
 from hub.models.base import table
 from hub.security import audit
 from hub.store.bulk import Upsert
@@ -199,6 +199,7 @@ def remove(hub: Hub, key: str, *, by: str) -> None:
         conn.execute(update(Account).where(col(Account.id) == account.id).values(config=bare))
         conn.execute(delete(AccountToken).where(col(AccountToken.account_id) == account.id))
         conn.execute(delete(AccountStream).where(col(AccountStream.account_id) == account.id))
+        conn.execute(delete(Listening).where(col(Listening.account_id) == account.id))
 
 
 def sync_soon(hub: Hub, key: str, streams: list[str] | None = None, *, by: str) -> None:

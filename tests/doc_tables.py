@@ -28,6 +28,7 @@ ROLES = {
     "zh": {
         "source": "读取",
         "events": "接收推送",
+        "listener": "长连接接收推送",
         "sink": "写入单据",
         "tags": "回写标签",
         "notices": "通知员工",
@@ -36,6 +37,7 @@ ROLES = {
     "en": {
         "source": "reads",
         "events": "takes pushes",
+        "listener": "keeps a connection for pushes",
         "sink": "takes documents",
         "tags": "writes tags",
         "notices": "tells staff",

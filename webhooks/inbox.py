@@ -10,13 +10,18 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
 
+from connectors.base import EventSource, Opened, PlatformEvent
+from connectors.errors import BadPush
 from hub.core import Hub
+from hub.models import Account
 from hub.store.bulk import Upsert
+from hub.sync.raw import storable
 
 MOST = 512
 WAITING = 2000
@@ -108,3 +113,21 @@ class Inbox:
         _insert(conn, rows)
         counted = text("UPDATE inbox SET times = times + 1 WHERE key = :key")
         conn.execute(counted, [{"key": push.key} for push in pushes])
+
+
+def push_of(source: EventSource, account: Account, opened: Opened) -> Push:
+    """An opened push as it is stored, with the events in it; one that is genuine but unusable keeps its reason."""
+    business = opened.dedup_key or sha256(opened.plaintext).hexdigest()
+    try:
+        events, error = [_as_json(event) for event in source.events(opened)], None
+    except BadPush as fault:
+        events, error = [], fault.as_dict()
+    body = {"events": events, "plaintext": opened.plaintext.decode("utf-8", "replace")}
+    return Push(f"{account.id}|{business}", account.id or 0, storable(body)[1], error)
+
+
+def _as_json(event: PlatformEvent) -> dict[str, Any]:
+    return {
+        "key": event.key, "stream": event.stream, "record_key": event.record_key, "kind": event.kind,
+        "time": event.time.isoformat() if event.time else None, "record": event.record,
+    }  # fmt: skip

@@ -6,20 +6,16 @@ counter, not a row. Success is never answered from an exception handler.
 
 from __future__ import annotations
 
-from hashlib import sha256
-from typing import Any
-
 import structlog
 from flask import Blueprint, Response, request
 
-from connectors.base import EventSource, Opened, Outcome, PlatformEvent, RawRequest, Reply
+from connectors.base import EventSource, Outcome, RawRequest, Reply
 from connectors.errors import BadPush, BadSignature, ConnectorError
 from hub import accounts
 from hub.core import Hub
 from hub.models import Account
 from hub.sync.connect import connect
-from hub.sync.raw import storable
-from webhooks.inbox import Busy, Inbox, Push
+from webhooks.inbox import Busy, Inbox, push_of
 
 log = structlog.get_logger("webhooks")
 MAX_BODY = 1 << 20
@@ -62,7 +58,7 @@ def _take(inbox: Inbox, source: EventSource, account: Account, raw: RawRequest) 
         opened = source.open(raw)
         if opened.answer is not None:
             return Response(opened.answer, status=200, content_type="text/plain; charset=utf-8")
-        inbox.store(_push(source, account, opened))
+        inbox.store(push_of(source, account, opened))
         ack = opened.ack
     except BadSignature as error:
         outcome = _refuse(inbox, account, "bad_signature", error)
@@ -78,20 +74,3 @@ def _refuse(inbox: Inbox, account: Account, reason: Outcome, error: ConnectorErr
     inbox.count_refused(account.id or 0, reason)
     log.warning("push refused", account=account.key, reason=reason, key=error.key)
     return reason
-
-
-def _push(source: EventSource, account: Account, opened: Opened) -> Push:
-    business = opened.dedup_key or sha256(opened.plaintext).hexdigest()
-    try:
-        events, error = [_as_json(event) for event in source.events(opened)], None
-    except BadPush as fault:
-        events, error = [], fault.as_dict()
-    body = {"events": events, "plaintext": opened.plaintext.decode("utf-8", "replace")}
-    return Push(f"{account.id}|{business}", account.id or 0, storable(body)[1], error)
-
-
-def _as_json(event: PlatformEvent) -> dict[str, Any]:
-    return {
-        "key": event.key, "stream": event.stream, "record_key": event.record_key, "kind": event.kind,
-        "time": event.time.isoformat() if event.time else None, "record": event.record,
-    }  # fmt: skip

@@ -15,11 +15,22 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"connectors.contract.{name}"
-        for name in ("bench", "declared", "reading", "faulty", "delivering", "following", "acting", "pushed", "secrecy")
+        for name in (
+            "bench",
+            "declared",
+            "reading",
+            "faulty",
+            "delivering",
+            "following",
+            "acting",
+            "pushed",
+            "listening",
+            "secrecy",
+        )
     )
 )
 
-from connectors.contract import acting, declared, delivering, faulty, following, pushed, reading, secrecy  # noqa: E402, F401
+from connectors.contract import acting, declared, delivering, faulty, following, listening, pushed, reading, secrecy  # noqa: E402, F401
 from connectors.contract.scenario import Scenario  # noqa: E402
 from connectors.contract.suite import contract_tests  # noqa: E402
 

@@ -2,7 +2,7 @@
 
 The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
 misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``acting`` (tags, notices, sign-in),
-``pushed`` (webhooks) and ``secrecy`` (logs, errors, budgets).
+``pushed`` (webhooks), ``listening`` (kept connections) and ``secrecy`` (logs, errors, budgets).
 """
 
 from __future__ import annotations

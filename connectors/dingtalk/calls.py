@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
 from connectors.base import Config, Connector, Request, Token, Verdict, setting
 from connectors.http import Response, Runtime, interpret_status, judge, with_headers
@@ -50,6 +50,13 @@ class DingTalkConfig(Config):
         where_en="Developer console → Internal apps → this app → Credentials",
         secret=True,
         min_length=8,
+    )
+    event_mode: Literal["stream", "http"] = setting(
+        "事件推送方式",
+        "How events come",
+        where_zh="与“本应用 → 事件订阅 → 推送方式”一致:stream 由联枢主动连接,不需要公网地址;http 由钉钉推送到回调地址",
+        where_en="As chosen under Event subscription: stream (we connect, no public address needed) or http (pushed to us)",
+        default="stream",
     )
     callback_token: str = setting(
         "回调签名 token",

@@ -15,6 +15,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "external": ("可读取外部联系人与标签", "External contacts and labels can be read"),
     "crm": ("可读取客户管理", "The CRM app can be read"),
     "approvals": ("可读取合同审批", "Contract approvals can be read"),
+    "stream": ("Stream 网关给出了连接凭据", "The Stream gateway gives a ticket"),
     "callback": ("回调 token 与 aes_key 已填写", "Callback token and aes_key are set"),
 }
 LATER = ("稍后再检查;若一直如此,请带上代码联系管理员", "Check again later; if it stays so, tell an administrator the code")

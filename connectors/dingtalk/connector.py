@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
 from connectors import errors
-from connectors.base import EventSource, Finding, Opened, Page, PlatformEvent, RawRequest, Record, Source, Window
+from connectors.base import Finding, Listener, Opened, Outcome, Page, PlatformEvent, RawRequest, Record, Source, Window
 from connectors.dingtalk import callback, crm, crm_walk
+from connectors.dingtalk import stream as line
 from connectors.dingtalk.approvals import OLDEST, PAGE, Approvals
 from connectors.dingtalk.calls import DingTalkCalls
 from connectors.dingtalk.check import Checks
@@ -19,7 +20,7 @@ BATCH = 50
 CUSTOMERS = {"company": "crm_customer", "person": "crm_customer_personal"}
 
 
-class DingTalk(DingTalkCalls, Source, EventSource):
+class DingTalk(DingTalkCalls, Source, Listener):
     """One organisation as one internal app sees it."""
 
     # -- reading
@@ -190,6 +191,19 @@ class DingTalk(DingTalkCalls, Source, EventSource):
         """Records that changed; nothing for check_url and for events of other subjects, which are answered all the same."""
         return callback.platform_events(opened.payload or {}, opened.dedup_key or "", self.config.codes)
 
+    def listens(self) -> bool:
+        """Whether Stream mode is chosen."""
+        return bool(self.config.event_mode == "stream")
+
+    def listen(self) -> Generator[Opened | None, Outcome, None]:
+        """Events over a connection that we open. A ticket is good for one connection, so that each begins with a call."""
+        answer = self.http.call(line.asking(self.config.client_id, self.config.client_secret))
+        socket = line.opened(answer, plain=self.base_url.startswith("http://"))
+        try:
+            yield from line.hear(socket)
+        finally:
+            socket.close()
+
     @property
     def _cipher(self) -> callback.Cipher:
         config = self.config
@@ -211,7 +225,10 @@ class DingTalk(DingTalkCalls, Source, EventSource):
             checks.ask("crm", lambda: self._asker("person")(moment - 1000, moment, "0"))
         for code in self.config.codes:
             checks.ask("approvals", partial(self._approval_ids, code, moment - 1000, moment, 0))
-        checks.callback(self.config.callback_token, self.config.callback_aes_key)
+        if self.listens():
+            checks.ask("stream", lambda: self.http.call(line.asking(self.config.client_id, self.config.client_secret)))
+        else:
+            checks.callback(self.config.callback_token, self.config.callback_aes_key)
         return checks.findings
 
 

@@ -20,6 +20,7 @@ from connectors.dingtalk.sim_crm import Crm
 from connectors.dingtalk.sim_flow import CONTRACT, Flow
 from connectors.dingtalk.sim_gate import Gate, Refusal
 from connectors.dingtalk.sim_people import People
+from connectors.dingtalk.sim_stream import Gateway
 from connectors.sandbox import Simulator
 
 CORP_ID, CLIENT_ID = "ding0a1b2c3d4e5f6a7b", "dingk1x2y3z4owner"
@@ -42,7 +43,7 @@ class Path:
 
 
 class DingTalkSimulator(Simulator):
-    """The simulator. gate: who may call; people, crm, flow: the organisation's records; sender: HTTP pushes."""
+    """The simulator. gate: who may call; people, crm, flow: the organisation's records; sender, stream: pushes."""
 
     name = "dingtalk"
 
@@ -50,6 +51,7 @@ class DingTalkSimulator(Simulator):
         self.people, self.crm, self.flow = People(), Crm(self.now), Flow(self.now)
         self.gate = Gate(CORP_ID, CLIENT_ID, SECRET, self.now, set(RIGHTS))
         self.sender = Sender(CORP_ID, CLIENT_ID, CALLBACK_TOKEN, CALLBACK_KEY, self.now)
+        self.stream = Gateway(CLIENT_ID, SECRET, CORP_ID, self.now)
         self.pages = 0
         super().__init__(now)
 
@@ -65,6 +67,7 @@ class DingTalkSimulator(Simulator):
         return {
             "v1.0/oauth2/accessToken": Path("POST", lambda: self.gate.door_new(json_body()), open=True),
             f"v1.0/oauth2/{CORP_ID}/token": Path("POST", lambda: self.gate.door_corp(CORP_ID, json_body()), open=True),
+            "v1.0/gateway/connections/open": Path("POST", lambda: self.stream.open(json_body()), open=True),
             "v1.0/crm/personalCustomers": Path("GET", lambda: crm.customers(request.args), CRM, True),
             "v1.0/crm/personalCustomers/batchQuery": Path("POST", lambda: crm.batch(request.args, self._any()), CRM, True),
             "v1.0/crm/personalCustomers/objectMeta": Path("GET", lambda: crm.form(request.args), CRM, True),
@@ -150,6 +153,7 @@ class DingTalkSimulator(Simulator):
             "corp_id": CORP_ID,
             "client_id": CLIENT_ID,
             "client_secret": SECRET,
+            "event_mode": "http",
             "callback_token": CALLBACK_TOKEN,
             "callback_aes_key": CALLBACK_KEY,
             "process_codes": CONTRACT,
@@ -194,6 +198,19 @@ class DingTalkSimulator(Simulator):
         """The event that an edit, or the removal, of the record sets off."""
         kind, fields = sim_steering.event(self, stream, key)
         return self.push_event(url, kind, fields, forged=forged)
+
+    def deliver(self, stream: str, key: str) -> bool:
+        """The same event over the open connection."""
+        kind, fields = sim_steering.event(self, stream, key)
+        return self.stream.push(kind, fields) == "SUCCESS"
+
+    def deliver_again(self) -> bool:
+        """What was not acknowledged comes once more."""
+        return set(self.stream.again()) == {"SUCCESS"}
+
+    def hang_up(self) -> None:
+        """The gateway wants a new connection."""
+        self.stream.disconnect()
 
     def push_event(self, url: str, kind: str, fields: dict[str, Any], *, forged: bool = False) -> int:
         """Push an event of that kind."""

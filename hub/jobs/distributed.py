@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from hub.core import Hub
 from hub.jobs import work
+from hub.jobs.listeners import Listeners
 from hub.jobs.plan import PRIORITY, Planner
 from hub.jobs.shared_budgets import TABLE, conninfo
 
@@ -72,6 +73,8 @@ class DistributedRunner:
 
     def run_forever(self) -> None:
         """See ``Runner.run_forever``. A database that goes away ends the engine, not the process: it is started again."""
+        listeners = Listeners(self._hub)
+        listeners.start()
         while not self._stop.is_set():
             try:
                 with self.app.open():
@@ -81,6 +84,7 @@ class DistributedRunner:
             if not self._stop.is_set():
                 log.warning("engine starts again")
                 self._stop.wait(REST)
+        listeners.stop()
 
     async def _work(self) -> None:
         """One life of the engine's worker. Its own signal handlers would let running jobs finish their slice first."""

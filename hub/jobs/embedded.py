@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.core import Hub
 from hub.jobs import work
+from hub.jobs.listeners import Listeners
 from hub.jobs.plan import PRIORITY, Planner
 
 log = structlog.get_logger("hub.jobs")
@@ -32,6 +33,7 @@ class EmbeddedRunner:
         self._running: dict[str, datetime] = {}
         self._stop, self._lock = threading.Event(), threading.Lock()
         hub.stopping = self._stop.is_set
+        self._listeners = Listeners(hub)
         self._pool = futures.ThreadPoolExecutor(hub.settings.threads, "job")
         # Pushes and deliveries do not stand in line behind the first reading of a dozen accounts.
         self._urgent = futures.ThreadPoolExecutor(URGENT_THREADS, "urgent")
@@ -71,12 +73,14 @@ class EmbeddedRunner:
         """Begin planning and working in the background."""
         self._scheduler.add_job(self._plan, "interval", seconds=1, id="plan", next_run_time=datetime.now(UTC))
         self._scheduler.start()
+        self._listeners.start()
 
     def stop(self) -> None:
         """Let running jobs save and end. A second call does nothing more."""
         self._stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+        self._listeners.stop()
         for pool in (self._urgent, self._pool):
             pool.shutdown(wait=True)
 
@@ -96,4 +100,9 @@ class EmbeddedRunner:
         """See ``Runner.state``."""
         with self._lock:
             running = sorted(self._running)
-        return {"engine": "embedded", "running": running, "threads": self._hub.settings.threads}
+        return {
+            "engine": "embedded",
+            "running": running,
+            "threads": self._hub.settings.threads,
+            "listening": self._listeners.state(),
+        }

@@ -1,6 +1,6 @@
 """The tables, one file per subject."""
 
-from hub.models.account import Account, AccountStream, AccountToken
+from hub.models.account import Account, AccountStream, AccountToken, Listening
 from hub.models.audit import AuditEntry
 from hub.models.base import Model
 from hub.models.chat import ChatGroup, Consent, GroupMember, Message
@@ -22,7 +22,7 @@ from hub.models.user import Role, RoleUser, User
 __all__ = [
     "Account", "AccountStream", "AccountToken", "AuditEntry", "ChatGroup", "ChatHit", "ChatRule", "ChatTag", "Consent",
     "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "Event", "GroupMember",
-    "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "LedgerEntry", "Message", "Model",
+    "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "LedgerEntry", "Listening", "Message", "Model",
     "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run",
     "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment", "User", "WalkSeen",
 ]  # fmt: skip

@@ -57,3 +57,20 @@ class AccountToken(Model, table=True):
     token: dict[str, Any] | None = sealed("account_token.token", nullable=True)
     expires_at: datetime | None = instant(nullable=True)
     lease_until: datetime = instant()
+
+
+class Listening(Model, table=True):
+    """The connection over which an account's platform pushes, kept by one worker under a lease.
+
+    opened_at: since when it stands; None while it does not. heard_at: the last push. failures, error: as with streams.
+    """
+
+    __tablename__ = "listening"
+    account_id: int = Field(primary_key=True, foreign_key="account.id")
+    next_at: datetime = instant()
+    lease_until: datetime = instant()
+    fence: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    opened_at: datetime | None = instant(nullable=True)
+    heard_at: datetime | None = instant(nullable=True)
+    failures: int = 0
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))

@@ -125,12 +125,12 @@ def test_approvals(library):
 def test_it_reads_our_refusals(library, spoil, code, status):
     spoil(library)
     asked = crm.QueryCrmPersonalCustomerRequest(relation_type=PERSON, max_results=1)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the library's own class is of another distribution
+    with pytest.raises(Exception) as caught:
         library.call(Crm, "query_crm_personal_customer", crm, asked)
     assert (caught.value.code, caught.value.data["statusCode"]) == (code, status)
 
 
 def test_a_wrong_secret_gives_no_token(library):
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         library.fetch("wrong")
     assert caught.value.code == "invalidClientIdOrSecret"

@@ -40,7 +40,7 @@ def test_every_scenario_is_in_the_guide_with_its_rule() -> None:
 
 
 def test_every_steering_method_is_in_the_guide() -> None:
-    steering = "settings populate touch remove spoil add_field kill_tokens push document_source throttled"
+    steering = "settings populate touch remove spoil add_field kill_tokens push document_source throttled deliver hang_up"
     for method in steering.split():
         assert hasattr(sandbox.Simulator, method)
         assert f"`{method}" in GUIDE, method

@@ -608,6 +608,7 @@ def test_every_scenario_has_a_connector_that_fails_it() -> None:
     bitten = {name for _, name in BROKEN} | {item[2] for item in MISDECLARED} | {item[3] for item in EDITS}
     bitten.add("a_document_sent_twice_is_there_once")
     from tests.contract.test_follow_bites import BROKEN as FOLLOWING
+    from tests.contract.test_listen_bites import BROKEN as LISTENING
 
-    bitten |= {name for _, name in FOLLOWING}
+    bitten |= {name for _, name in [*FOLLOWING, *LISTENING]}
     assert {rule.check.__name__ for rule in RULES} == bitten
