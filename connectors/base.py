@@ -12,7 +12,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,11 @@ from connectors.errors import Gone
 from connectors.invoices import InvoiceRequest as InvoiceRequest
 from connectors.invoices import Status as Status
 from connectors.money import Money as Money
+from connectors.pushes import Opened as Opened
+from connectors.pushes import Outcome as Outcome
+from connectors.pushes import PlatformEvent as PlatformEvent
+from connectors.pushes import RawRequest as RawRequest
+from connectors.pushes import Reply as Reply
 
 if TYPE_CHECKING:
     from connectors.http import Door, Runtime
@@ -151,59 +156,6 @@ class Page:
     records: Sequence[Record]
     resume: str | None = None
     last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RawRequest:
-    """A pushed request, byte for byte."""
-
-    method: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-    def header(self, name: str) -> str:
-        """The header's value whatever its case, or ''."""
-        return next((v for k, v in self.headers.items() if k.lower() == name.lower()), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A verified and decrypted push. answer: a handshake's reply, sent at once and stored nowhere.
-
-    ack: what the platform wants to hear when the push is stored, where that depends on the push; None: ``reply`` says it.
-    """
-
-    plaintext: bytes = b""
-    payload: Any = None
-    answer: bytes | None = None
-    dedup_key: str | None = None
-    ack: Reply | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformEvent:
-    """Something changed over there. ``fetch_one(stream, record_key)`` is the truth, except where ``record`` is given
-    (systems that push the record itself and cannot be asked)."""
-
-    key: str
-    stream: str
-    record_key: str
-    kind: str
-    time: datetime | None = None
-    record: Record | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The bytes the platform wants as the answer to its push."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "text/plain; charset=utf-8"
-
-
-Outcome = Literal["stored", "bad_signature", "bad_push", "busy"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def handler(sim):
     loop.close()
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=30):
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it never happened"
