@@ -12,7 +12,7 @@ from hub.core import Hub
 
 PAGES = (
     "dashboard", "accounts", "account_new", "connectors", "runs", "customers", "customer_change", "deliveries", "reconcile",
-    "quarantine", "inbox", "users_page", "about",
+    "tag_rules", "quarantine", "inbox", "users_page", "about",
 )  # fmt: skip
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -13,6 +13,7 @@ from hub.admin import overview, paging, show
 from hub.admin.i18n import language, t
 from hub.admin.web import audited, back, may, needs, page, rows, the_hub
 from hub.admin.words import platform_title
+from hub.chats import desk
 from hub.core import Hub
 from hub.identity import golden, service
 from hub.models import Customer, Profile, Staff
@@ -127,8 +128,10 @@ def _detail(found: dict[str, Any], *, plain: bool) -> str:
     owner = found["fields"].get("owner")
     people = {f"{owner['from'].split('|')[0]}|{owner['value']}"} if owner else set()
     people |= {f"{tag['profile_ref'].split('|')[0]}|{tag['by']}" for tag in found["tags"] if tag["by"]}
+    derived = [tag["profile_ref"] for tag in found["tags"] if tag["rule"]]
     with hub.db.read() as conn:
         staff, names = _staff(conn, people), overview.account_names(conn)
+        proofs = desk.evidence(hub, conn, derived) if derived else {}
     values = golden.values(found["fields"])
     return render_template(
         "customer.html",
@@ -136,7 +139,7 @@ def _detail(found: dict[str, Any], *, plain: bool) -> str:
         name=display_name(values, found["kind"]),
         fields=list(_fields(found, staff, plain=plain)),
         profiles=[profile_card(profile, names, plain=plain) for profile in found["profiles"]],
-        tags=_tags(found, names, staff),
+        tags=_tags(found, names, staff, proofs),
         orders=found["orders"][:SHOWN],
         deals=found["deals"][:SHOWN],
         more={"orders": len(found["orders"]) > SHOWN, "deals": len(found["deals"]) > SHOWN},
@@ -203,13 +206,18 @@ def profile_card(profile: Mapping[str, Any], names: Mapping[int, Mapping[str, An
     }
 
 
-def _tags(found: dict[str, Any], names: Mapping[int, Mapping[str, Any]], staff: Mapping[str, str]) -> list[dict[str, Any]]:
+def _tags(
+    found: dict[str, Any], names: Mapping[int, Mapping[str, Any]], staff: Mapping[str, str], proofs: desk.Evidence
+) -> list[dict[str, Any]]:
     tags = []
     for tag in found["tags"]:
         account_id = tag["profile_ref"].split("|")[0]
         account = names.get(int(account_id)) or {"title": "–"}
         by = staff.get(f"{account_id}|{tag['by']}", tag["by"]) if tag["by"] else None
-        tags.append({**tag, "account_title": account["title"], "by_name": by})
+        if tag["rule"]:
+            by = t("customer.by_rule", name=tag["rule"].partition(":")[2])
+        evidence = proofs.get((tag["profile_ref"], tag["tag_ref"]), [])
+        tags.append({**tag, "account_title": account["title"], "by_name": by, "evidence": evidence})
     return sorted(tags, key=lambda tag: (tag["group"] or "", tag["name"], tag["since"]))
 
 

@@ -145,9 +145,10 @@ def undo(hub: Hub, name: str, *, by: str) -> dict[str, Any]:
     return {"rule": name, "removed": taken}
 
 
-def evidence(
-    hub: Hub, conn: Connection, profile_refs: Sequence[str], *, most: int = 20
-) -> dict[tuple[str, str], list[dict[str, Any]]]:
+Evidence = dict[tuple[str, str], list[dict[str, Any]]]
+
+
+def evidence(hub: Hub, conn: Connection, profile_refs: Sequence[str], *, most: int = 20) -> Evidence:
     """(profile, tag ref) -> what the tag rests on, newest first: when, which rule and version, and the words while they are
     kept."""
     tags = select_in(conn, "chat_tag", ("rule", "digest", "profile_ref"), "profile_ref", profile_refs)

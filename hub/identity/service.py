@@ -169,7 +169,7 @@ def _tags(conn: Connection, refs: Sequence[str]) -> list[dict[str, Any]]:
         name = row["list_name"] or row["name"] or row["tag_ref"].split("|", 1)[1]
         tags.append({
             "tag_ref": row["tag_ref"], "name": name, "group": row["list_group"] or row["group"],
-            "by": row["by"], "since": row["since"], "profile_ref": row["profile_ref"],
+            "by": row["by"], "since": row["since"], "profile_ref": row["profile_ref"], "rule": row["rule"],
         })  # fmt: skip
     return tags
 

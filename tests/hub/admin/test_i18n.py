@@ -11,7 +11,7 @@ import pytest
 
 import hub.admin
 from connectors.manifest import Manifest
-from hub.admin import customers, deliveries, i18n, inbox, quarantine, reconcile, runs, show
+from hub.admin import customers, deliveries, i18n, inbox, quarantine, reconcile, runs, show, tag_rules
 from hub.admin.web import RANK
 from hub.events.mint import KINDS
 from hub.events.reconcile import judge
@@ -24,7 +24,23 @@ LITERAL = re.compile(r"""(?:\bt|\bdone|UserFault)\(\s*["']([a-z_]+(?:\.[a-z_0-9]
 QUOTED = re.compile(r"""["']([a-z_]+(?:\.[a-z_0-9]+)+)["']""")
 BUILT = re.compile(r"""["']([a-z_]+)\.["']\s*(?:~|\+)|f["']([a-z_]+)\.\{|kind=["']([a-z]+)["']""")
 EXPECTED: dict[str, Any] = {
-    "nav": ("dashboard", "customers", "deliveries", "quarantine", "inbox", "runs", "accounts", "connectors", "users", "about"),
+    "rule": tag_rules.STATES,
+    "tags": tuple(f"means_{state}" for state in tag_rules.STATES),
+    "condition": tag_rules.CONDITIONS,
+    "side": ("customer", "staff", "any"),
+    "nav": (
+        "tag_rules",
+        "dashboard",
+        "customers",
+        "deliveries",
+        "quarantine",
+        "inbox",
+        "runs",
+        "accounts",
+        "connectors",
+        "users",
+        "about",
+    ),
     "state": ("active", "paused", "needs_auth", "failed", "removed", *deliveries.STATES),
     "means": deliveries.STATES,
     "fresh": ("fresh", "late", "due", "new", "off"),
