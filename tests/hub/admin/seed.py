@@ -9,16 +9,18 @@ from typing import Any
 import orjson
 from sqlalchemy import insert, select, update
 
-from config.settings import Settings
+from config.settings import Settings, TagRule
 from connectors import errors, registry
 from connectors.base import Document, DocumentLine, Money, Party, Receipt
 from hub import accounts
 from hub.admin import users
+from hub.chats import tagging
 from hub.core import Hub
 from hub.events.attempt import receipt_json
 from hub.events.documents import to_json
 from hub.events.mint import event_id
 from hub.identity import service
+from hub.identity.keys import digest_of
 from hub.identity.resolve import Incoming, Resolver
 from hub.identity.sources import Ranks
 from hub.models import (
@@ -28,7 +30,9 @@ from hub.models import (
     Delivery,
     DeliveryAttempt,
     Event,
+    IdentityKey,
     Inbox,
+    Message,
     Order,
     PushCounter,
     Quarantined,
@@ -42,6 +46,11 @@ from hub.store.types import EPOCH, to_us
 from hub.sync import raw
 
 PASSWORD = "a long password 1"
+WORDS = "请问报价是多少"
+TAG_RULES = [
+    TagRule(name="price", tag="询价", group="意向", keywords=["报价"], times=1, within_days=30, enabled=True),
+    TagRule(name="vip", tag="VIP", member_of="VIP*", side="any"),
+]
 ACCOUNTS = {
     "wecom": ("wecom", "企业微信·华东"),
     "tmall": ("taobao", "天猫旗舰店"),
@@ -95,6 +104,7 @@ def seed(hub: Hub) -> Seeded:
     _streams(made)
     _runs(made)
     _customers(made)
+    _chats(made)
     _orders(made)
     _deals(made)
     _deliveries(made)
@@ -193,6 +203,23 @@ def _customers(made: Seeded) -> None:
         {"profile_ref": f"{wecom}|wm01", "tag_ref": f"{wecom}|et1", "by": "zhanglei", "since": since},
         {"profile_ref": f"{wecom}|wm01", "tag_ref": f"{wecom}|own-1", "name": "喜欢红茶", "by": "zhanglei", "since": since},
     )
+
+
+def _chats(made: Seeded) -> None:
+    """王小红 has asked for a price, and a rule looks for that."""
+    ref, wecom = f"{made.account['wecom']}|m1", made.account["wecom"]
+    digest = digest_of(made.hub.ring, "unionid", "t", "o1")
+    key = {"digest": digest, "profile_ref": f"{wecom}|wm01", "kind": "unionid", "customer_id": made.customers["王小红"]}
+    made.insert(IdentityKey, key)
+    body = made.hub.ring.pack(orjson.dumps({"text": WORDS}), ref)
+    values = {"ref": ref, "account_id": wecom, "source_ref": f"{wecom}|message|1", "digest": digest, "side": "customer"}
+    moments = {"at": to_us(made.ago(hours=2)), "keep_until": to_us(made.ago(days=-100))}
+    made.insert(Message, {**values, **moments, "kind": "text", "body": body, "consent": "agreed"})
+    settings = made.hub.settings
+    made.hub.settings = settings.model_copy(update={"tag_rules": TAG_RULES})
+    while tagging.work(made.hub):
+        pass
+    made.hub.settings = settings
 
 
 def _orders(made: Seeded) -> None:
