@@ -23,16 +23,19 @@ def check(config: U8Config, document: Document) -> None:
         raise ConfigError("u8.kind", kind=document.kind)
     if document.amount.currency != "CNY":
         raise Rejected("u8.currency", number=number, currency=document.amount.currency)
-    if document.amount.minor <= 0 or any(line.amount.minor < 0 for line in document.lines):
-        # how a red receivable is written is not published: for people
+    given_back = document.kind == "sales_order" and any(line.amount.minor < 0 for line in document.lines)
+    if document.amount.minor <= 0 or given_back:
+        # how a red document is written is not published: for people
         raise Rejected("u8.negative", number=number)
     if document.kind == "sales_order" and not (config.inventory_code and config.sale_type):
         raise ConfigError("u8.order_codes")
 
 
 def lines_of(document: Document) -> list[DocumentLine]:
-    """The lines that say something; a document without any is one line of its amount."""
+    """The lines that say something; a document without any, or with some below zero, is one line of its amount."""
     lines = [line for line in document.lines if line.amount.minor]
+    if any(line.amount.minor < 0 for line in lines):
+        lines = []  # receivables hold no tax: payments less refunds of a day are one sum
     return lines or [DocumentLine(title=document.note or document.number, amount=document.amount)]
 
 

@@ -65,6 +65,12 @@ def test_a_document_goes_all_the_way(sim, connect, kind: str) -> None:
     assert (saved.state, saved.complete) == ("open", True)
 
 
+def test_a_day_with_refunds_is_one_sum(sim, connect) -> None:
+    """A red line has no published form; the day's net has."""
+    assert connect().send(document("settlement", "ST1", 13_046, -1_300)).amount == Money(11_746)
+    assert len(sim.books.objects["oughtreceive"]["ST1"]["entry"]) == 1
+
+
 def test_every_number_is_text(connect) -> None:
     """The gateway hands them to U8 as they are."""
 
@@ -208,7 +214,7 @@ def test_a_conflict_is_not_verified(sim, connect) -> None:
     [
         ({}, {"kind": "voucher"}, "u8.kind"),
         ({}, {"fen": (-100,)}, "u8.negative"),
-        ({}, {"fen": (200, -100)}, "u8.negative"),
+        ({}, {"kind": "sales_order", "fen": (200, -100)}, "u8.negative"),
         ({"inventory_code": ""}, {"kind": "sales_order"}, "u8.order_codes"),
         ({}, {"kind": "sales_order", "rate": "x"}, "u8.line"),
         ({}, {"kind": "sales_order", "rate": "100"}, "u8.line"),
