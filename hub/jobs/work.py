@@ -12,12 +12,12 @@ from sqlmodel import col, delete
 
 from connectors.errors import Stop
 from hub import accounts, privacy
-from hub.chats import tagging
+from hub.chats import retention, tagging
 from hub.core import Hub
 from hub.events import delivery, rules, settle
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
-from hub.sync import forget, inbox, runs
+from hub.sync import inbox, runs
 from hub.sync.pull import pull
 
 KEEP_PUSHES = timedelta(days=30)
@@ -58,16 +58,6 @@ def do_tag(hub: Hub, key: str) -> None:
         pass
 
 
-def forget_old_messages(hub: Hub) -> None:
-    """Delete the messages whose retention date has come, in batches."""
-    with hub.db.write() as conn:
-        forget.shorten(conn, timedelta(days=hub.settings.chat_keep_days) // timedelta(microseconds=1))
-    more = True
-    while more and not hub.stopping():
-        with hub.db.write() as conn:
-            more = forget.forget_expired(conn, hub.now_us()) == forget.BATCH
-
-
 def do_housekeep(hub: Hub, key: str) -> None:
     """Drop what is no longer needed: pushes done long ago, counters of last season, what names erased people again; close runs
     whose process was killed; plan what a newer connector brings."""
@@ -79,7 +69,7 @@ def do_housekeep(hub: Hub, key: str) -> None:
         conn.execute(delete(PushCounter).where(col(PushCounter.last_at) < now - timedelta(days=90)))
         privacy.erase_again(hub, conn)
         runs.close_abandoned(conn, now)
-    forget_old_messages(hub)
+    retention.forget_old(hub)
 
 
 NAMES: dict[str, Callable[[Hub, str], None]] = {

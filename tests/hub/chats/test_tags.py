@@ -15,7 +15,7 @@ from sqlalchemy import text
 from config.settings import TagRule
 from hub.chats import desk, tagging
 from hub.chats.rules import Matcher, Said, faults, plain
-from hub.models import ChatHit, ChatRule, ChatTag, Event, Message, TagAssignment
+from hub.models import ChatHit, ChatRule, ChatTag, Event, Message, Quarantined, TagAssignment
 from hub.sync import forget
 
 Site = Any
@@ -422,12 +422,16 @@ def test_the_planner_rings_while_there_is_something_to_judge(site: Site) -> None
 def test_housekeeping_deletes_what_is_past_its_date(site: Site) -> None:
     from hub.jobs import work
 
-    site.land(say("m1", day=100), say("m2"), stream="message")
+    site.land(say("m1", day=100), say("m2"), say("bad") | {"at": "soon"}, stream="message")
+    site.land(site.person("", "没有编号"))
     work.run(site.hub, "housekeep", "all")
-    assert len(site.rows(Message)) == 2
+    assert len(site.rows(Message)) == 2 and len(site.rows(Quarantined)) == 2
     site.hub.settings = site.hub.settings.model_copy(update={"chat_keep_days": 30})
     work.run(site.hub, "housekeep", "all")
     assert [row.ref for row in site.rows(Message)] == [site.ref("crm/m2")]
+    site.forward(31 * DAY)
+    work.run(site.hub, "housekeep", "all")
+    assert not site.rows(Message) and [row.stream for row in site.rows(Quarantined)] == ["person"], "bad messages go too"
 
 
 def test_a_kill_between_the_steps_repeats_and_doubles_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
