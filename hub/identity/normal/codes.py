@@ -1,0 +1,217 @@
+"""Credit codes, mailboxes, handles: what is refused, and the one form of the rest."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from hub.identity.normal.text import width
+
+CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
+_VALUE = {char: i for i, char in enumerate(CODE)}
+_LOOKALIKE = str.maketrans("IOSVZ", "105U2")
+NOTHING = frozenset(
+    [
+        "无",
+        "没有",
+        "未知",
+        "暂无",
+        "待补充",
+        "空",
+        "-",
+        "--",
+        "—",
+        "/",
+        "\\",
+        ".",
+        "0",
+        "00",
+        "000",
+        "x",
+        "xx",
+        "xxx",
+        "na",
+        "n/a",
+        "nan",
+        "nil",
+        "null",
+        "none",
+        "undefined",
+        "unknown",
+        "test",
+        "测试",
+        "1",
+        "123",
+    ]
+)
+ROLES = frozenset(
+    [
+        "info",
+        "sales",
+        "sale",
+        "admin",
+        "service",
+        "services",
+        "support",
+        "contact",
+        "office",
+        "hr",
+        "kefu",
+        "marketing",
+        "market",
+        "noreply",
+        "no-reply",
+        "cg",
+        "caigou",
+        "purchase",
+        "purchasing",
+        "finance",
+        "caiwu",
+        "mail",
+        "email",
+        "hello",
+        "webmaster",
+        "postmaster",
+        "shop",
+        "order",
+        "orders",
+        "business",
+        "bd",
+        "help",
+        "enquiry",
+        "inquiry",
+        "export",
+        "jobs",
+        "zhaopin",
+        "public",
+        "pr",
+        "media",
+        "cs",
+    ]
+)
+"""Mailboxes of an office, not of a person."""
+FREE = frozenset(
+    [
+        "qq.com",
+        "163.com",
+        "126.com",
+        "gmail.com",
+        "outlook.com",
+        "sina.com",
+        "sina.cn",
+        "139.com",
+        "hotmail.com",
+        "foxmail.com",
+        "yeah.net",
+        "189.cn",
+        "wo.cn",
+        "aliyun.com",
+        "sohu.com",
+        "vip.qq.com",
+        "vip.163.com",
+        "live.com",
+        "live.cn",
+        "icloud.com",
+        "yahoo.com",
+        "yahoo.com.cn",
+        "yahoo.cn",
+        "21cn.com",
+        "tom.com",
+        "msn.com",
+        "me.com",
+        "hotmail.co.uk",
+        "outlook.fr",
+        "proton.me",
+        "protonmail.com",
+        "gmx.com",
+        "aol.com",
+        "188.com",
+        "263.net",
+    ]
+)
+"""Domains where anybody has a mailbox."""
+_MAIL = re.compile(r"[^@\s,;，；]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+_MENDED = (
+    ("163.con", "163.com"),
+    (".con", ".com"),
+    (".comm", ".com"),
+    (".cmo", ".com"),
+    ("136.com", "163.com"),
+    (".ocm", ".com"),
+)
+_JUNK_MAIL = frozenset(
+    ["none", "no", "null", "test", "abc", "aaa", "a", "admin123", "123", "1234", "12345", "123456", "111", "000", "xxx", "wu"]
+)
+_JUNK_DOMAIN = frozenset(
+    ["none.com", "test.com", "example.com", "null.com", "xxx.com", "aaa.com", "abc.com", "a.com", "1.com", "123.com"]
+)
+
+
+def credit_code(value: str) -> str:
+    """A unified social credit code whose check character holds (GB 32100-2015), else ''."""
+    code = width(value).upper().replace(" ", "")
+    return code if len(code) == 18 and code.isascii() and _holds(code) else ""
+
+
+def near_code(value: str) -> str:
+    """What was meant as a credit code and is none (18 characters with a wrong check character), else ''."""
+    code = width(value).upper().replace(" ", "").translate(_LOOKALIKE)
+    shaped = len(code) == 18 and all(char in _VALUE for char in code) and code[0] in "159Y" and code[2:8].isdigit()
+    return code if shaped and not _holds(code) else ""
+
+
+def _holds(code: str) -> bool:
+    total = 0
+    for char, weight in zip(code, _WEIGHTS, strict=False):
+        if char not in _VALUE:
+            return False
+        total += _VALUE[char] * weight
+    return code[17] == CODE[(31 - total % 31) % 31]
+
+
+class Mail(NamedTuple):
+    """A mailbox. kind: own, office (info@ and the like). free: whether anybody may have one at the domain."""
+
+    address: str
+    local: str
+    domain: str
+    office: bool
+    free: bool
+
+
+@lru_cache(maxsize=4096)
+def mail(value: str) -> Mail | None:
+    """A mailbox in lower case, with the domain's usual slips mended; None for what is none or stands for none."""
+    text = width(value).lower().strip("<>'\" ,;").removeprefix("mailto:")
+    if "@" not in text:
+        text = _missing_at(text)
+    if "*" in text or not _MAIL.fullmatch(text):
+        return None
+    local, _, domain = text.rpartition("@")
+    if domain not in FREE:
+        for wrong, right in _MENDED:
+            if domain.endswith(wrong) and (wrong != "136.com" or domain == "136.com"):
+                domain = domain.removesuffix(wrong) + right
+                break
+    if domain == "gmail.com":
+        local = local.split("+")[0].replace(".", "")
+    junk = (local in _JUNK_MAIL and (domain in FREE or domain in _JUNK_DOMAIN)) or domain in _JUNK_DOMAIN
+    if junk or not local or (local.isdigit() and len(set(local)) == 1):
+        return None
+    return Mail(f"{local}@{domain}", local, domain, local.rstrip("0123456789") in ROLES, domain in FREE)
+
+
+def _missing_at(text: str) -> str:
+    """zhangsanqq.com is zhangsan@qq.com: only where the domain is one that everybody has."""
+    for domain in FREE:
+        if text.endswith(domain) and len(text) > len(domain) + 2 and text[-len(domain) - 1] != ".":
+            return text.removesuffix(domain) + "@" + domain
+    return text
+
+
+def handle(value: str) -> str:
+    """An id that a platform or system gave, '' for a masked one and for what stands where there is none."""
+    text = value.strip()
+    return "" if not text or "*" in text or text.lower() in NOTHING else text

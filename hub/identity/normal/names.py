@@ -1,0 +1,127 @@
+"""Names of persons: what is a name, its surname, how it sounds, and what is only a title, a mask, a nickname or nothing."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from hub.identity.normal.name_tables import COMPOUND, FEMALE, MALE, MARKS, PLACEHOLDERS, READING, SURNAMES, TITLES, WORDS
+from hub.identity.normal.syllables import latin
+from hub.identity.normal.text import is_han, plain, sound, sounds
+
+Sounds = tuple[str, str]
+"""How surname and given name sound: ('zhang', 'wei')."""
+
+
+class Name(NamedTuple):
+    """A name. kind: full (own characters), latin (letters, order settled or both tried), title (a surname and a title),
+    mask (what a mask shows), nick (anything else). sounds: one, or two where the order of letters is open.
+    """
+
+    kind: str
+    text: str
+    surname: str = ""
+    given: str = ""
+    sounds: tuple[Sounds, ...] = ()
+    gender: str = ""
+
+
+_GENDER = dict.fromkeys(MALE.split(), "m") | dict.fromkeys(FEMALE.split(), "f")
+_TITLE = re.compile("(?:" + "|".join(sorted({*TITLES.split(), *_GENDER}, key=len, reverse=True)) + ")$")
+_BRACKETS = re.compile(r"[(（【\[<「][^)）】\]>」]*[)）】\]>」]?")
+_NOISE = re.compile(r"[^\w\s·•・.'-]|_", re.UNICODE)
+_MASKED = re.compile(r"([^*＊]*)[*＊]+([^*＊]*)")
+_DOTS = re.compile(r"[•・.]")
+
+
+@lru_cache(maxsize=32768)
+def name(value: str) -> Name | None:
+    """What a cell with a name says; None when it says nothing."""
+    text = plain(value)
+    if "*" in text:
+        return _mask(text)
+    text = _NOISE.sub("", _BRACKETS.sub(" ", text)).strip(" -.'")
+    compact = text.replace(" ", "").lower()
+    if not compact or compact in PLACEHOLDERS:
+        return None
+    if is_han(compact):
+        return _chinese(compact)
+    if "·" in compact or _DOTS.search(compact):
+        if is_han(joined := re.sub(r"[·•・.]", "", compact)):
+            return Name("full", joined, "", joined, ((sounds(joined), ""),))
+    if text.isascii():
+        return _letters(text)
+    return Name("nick", compact)
+
+
+def full(compact: str) -> Name | None:
+    """A whole Chinese name of a known surname, else None."""
+    surname = surname_of(compact)
+    if not surname or compact in WORDS:
+        return None
+    given = compact[len(surname) :]
+    if not 1 <= len(given) <= 2:
+        married = len(compact) == 4 and compact[0] in SURNAMES and compact[1] in SURNAMES
+        if not married:
+            return None
+    return Name("full", compact, surname, given, ((surname_sound(surname), sounds(given)),))
+
+
+def surname_of(compact: str) -> str:
+    """The surname a text begins with: a compound one when a given name follows, '' when there is none."""
+    if compact[:2] in COMPOUND and len(compact) > 2:
+        return compact[:2]
+    return compact[0] if compact[:1] in SURNAMES and len(compact) > 1 else ""
+
+
+@lru_cache(maxsize=4096)
+def surname_sound(surname: str) -> str:
+    """How a surname is read (单 shan, 尉迟 yuchi)."""
+    return READING.get(surname) or "".join(READING.get(char) or sound(char) for char in surname)
+
+
+def _chinese(compact: str) -> Name:
+    stem, gender, title = strip_title(compact)
+    if title:
+        if stem in SURNAMES:
+            return Name("title", compact, stem, "", ((surname_sound(stem), ""),), gender)
+        if found := full(stem):
+            return found._replace(gender=gender)
+    stem = _without_mark(compact)
+    return full(stem) or full(compact) or Name("nick", compact)
+
+
+def strip_title(compact: str) -> tuple[str, str, str]:
+    """What stands before a title, the gender it tells, the title. A name of two characters is no title (王工 is, 李强 is not)."""
+    found = _TITLE.search(compact)
+    if not found or not found.start():
+        return compact, "", ""
+    return compact[: found.start()], _GENDER.get(found[0], ""), found[0]
+
+
+def _without_mark(compact: str) -> str:
+    for size in (4, 3, 2):
+        if len(compact) - size >= 2 and compact[-size:] in MARKS:
+            return compact[:-size]
+    return compact
+
+
+def _mask(text: str) -> Name | None:
+    found = _MASKED.fullmatch(text.replace(" ", ""))
+    if not found or not (found[1] or found[2]):
+        return None
+    first, last = found[1], found[2]
+    stars = text.count("*")
+    shape = first + "*" * min(stars, 3) + last
+    if first in SURNAMES:
+        return Name("mask", shape, first, last, ((surname_sound(first), sounds(last) if is_han(last) else ""),))
+    return Name("mask", shape, "", last)
+
+
+def _letters(text: str) -> Name | None:
+    options = latin(text)
+    compact = re.sub(r"[^a-z0-9]", "", text.lower())
+    if not compact or compact.isdigit():
+        return None
+    return Name("latin", compact, "", "", options) if options else Name("nick", compact)

@@ -1,0 +1,68 @@
+"""Versioned weights: data, shipped with the product, that work from the first record and can be fitted anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import log2
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of agreement. m: log2 of how often true pairs show it; u: log2 of how often others do, None when the value's own
+    frequency says so; shared: further customers to expect behind an equal value."""
+
+    m: float
+    u: float | None = None
+    shared: float = 0.0
+
+    @property
+    def bits(self) -> float:
+        """Weight of a level with a fixed u."""
+        return self.m - (self.u or 0.0)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """merge: bits (with the prior) from which two are joined; review: from which a person is asked."""
+
+    name: str
+    merge: float
+    review: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights of one version. levels: (group, kind, level) -> Level."""
+
+    version: str
+    least: float
+    levels: dict[tuple[str, str, str], Level]
+    presets: dict[str, Preset]
+    source: dict[str, Any]
+
+    def group(self, name: str) -> dict[tuple[str, str], Level]:
+        """(kind, level) -> Level of persons or companies."""
+        return {(kind, level): found for (group, kind, level), found in self.levels.items() if group == name}
+
+
+def model(data: dict[str, Any]) -> Model:
+    """A model from its data (the form of weights.yaml). KeyError or TypeError: the data has another form."""
+    levels = {}
+    for group in ("person", "company"):
+        for kind, entries in data[group].items():
+            for level, entry in entries.items():
+                u = log2(entry["u"]) if "u" in entry else None
+                levels[group, kind, level] = Level(log2(entry["m"]), u, entry.get("shared", 0.0))
+    presets = {name: Preset(name, entry["merge"], entry["review"]) for name, entry in data["presets"].items()}
+    return Model(str(data["version"]), float(data["prior"]["least"]), levels, presets, data)
+
+
+@cache
+def shipped() -> Model:
+    """The weights that come with the product."""
+    return model(yaml.safe_load((Path(__file__).parent / "weights.yaml").read_text("utf-8")))
