@@ -1,0 +1,292 @@
+"""What lies on the table while a batch is decided: its records, the stored ones they may belong to, and who shares which key."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hub.identity.features import Features
+from hub.identity.frequency import Frequency, counted
+from hub.identity.keying import Keys, Plain, keys, role
+from hub.identity.store import MOST_HOLDERS, Decision, Store
+from hub.identity.unit import Unit, join, of_profile, settled
+from hub.identity.weights import Model
+
+MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
+"""Customers that may share a key before it is a crowd's."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """A profile on the table. customer: where it is stored, '' for a new one. data: its features when they are to be written."""
+
+    ref: str
+    unit: Unit
+    customer: str = ""
+    features: Features | None = None
+    keys: Keys | None = None
+
+
+class Component(NamedTuple):
+    """Atoms that might be one, and the places of those that share a key or a customer."""
+
+    atoms: list[Unit]
+    pairs: list[tuple[int, int]]
+
+
+@dataclass
+class Board:
+    """Made for one batch. See the module."""
+
+    store: Store
+    blind: Callable[[str, str], bytes]
+    model: Model
+    expected: int = 0
+    pieces: dict[str, Piece] = field(default_factory=dict)
+    frequency: Frequency = field(init=False)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    index: dict[Plain, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    crowds: set[Plain] = field(default_factory=set)
+    different: dict[str, set[str]] = field(default_factory=dict)
+    same: list[Decision] = field(default_factory=list)
+    extra_keys: dict[str, set[Plain]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._looked: set[Plain] = set()
+        self._labels: dict[Plain, set[str]] = {}
+
+    # -- what comes in
+
+    def arrive(self, arrivals: Iterable[Any]) -> list[Piece]:
+        """Put a batch on the table; unchanged records are left out."""
+        newest = {item.ref: item.features for item in arrivals}
+        stored = self.store.known(newest)
+        fresh = []
+        for ref, features in newest.items():
+            old = stored.get(ref)
+            if old is not None and old.features == features.dump():
+                continue
+            piece = Piece(ref, settled(of_profile(ref, features)), old.customer if old else "", features)
+            fresh.append(piece)
+            self.pieces[ref] = piece
+            if old is None:
+                self.counts.update(counted(features))
+        self._begin(fresh)
+        return fresh
+
+    def recall(self, customers: Collection[str]) -> list[Piece]:
+        """Put stored customers on the table."""
+        self._load(set(customers))
+        fresh = list(self.pieces.values())
+        self._begin(fresh)
+        return fresh
+
+    def _begin(self, fresh: list[Piece]) -> None:
+        total = Counter(self.store.counts())
+        total.update(self.counts)
+        for kind in ("person", "company", "other"):
+            guess = self.expected if kind != "company" else self.expected // 5
+            total["n", kind] = max(total["n", kind], guess)
+        self.frequency = Frequency(total, self.model.least)
+        looked: list[tuple[str, list[Plain]]] = []
+        for piece in fresh:
+            piece.keys = keys(piece.unit)
+            looked.append((piece.ref, piece.keys.looked))
+            for key in piece.keys.stored:
+                self.index[key][piece.ref] = None
+        self._look(looked)
+        self._load({piece.customer for piece in fresh if piece.customer})
+        self._decisions()
+
+    def _look(self, wanted: Sequence[tuple[str, list[Plain]]]) -> bool:
+        """Read the holders of keys and load their customers; whether anything new came."""
+        plain = {self.blind(*key): key for _, found in wanted for key in found if key not in self._looked}
+        self._looked.update(plain.values())
+        rows: dict[Plain, dict[str, str]] = defaultdict(dict)
+        for digest, ref, customer in self.store.holders(list(plain)):
+            rows[plain[digest]][ref] = customer
+        customers: set[str] = set()
+        for key, refs in rows.items():
+            found = set(refs.values())
+            if len(found) > MOST[role(key[0])] or len(refs) >= MOST_HOLDERS:
+                self.crowds.add(key)
+                continue
+            self.index[key].update(dict.fromkeys(refs))
+            customers |= found
+        for ref, found_keys in wanted:
+            for key in found_keys:
+                self.index[key][ref] = None
+        self._labels.clear()
+        return self._load(customers)
+
+    def _load(self, customers: set[str]) -> bool:
+        missing = customers - {piece.customer for piece in self.pieces.values()}
+        if not missing:
+            return False
+        for profile in self.store.members(missing):
+            if profile.ref not in self.pieces:
+                features = Features.load(profile.features)
+                self.pieces[profile.ref] = Piece(profile.ref, settled(of_profile(profile.ref, features)), profile.customer)
+        return True
+
+    def _decisions(self) -> None:
+        self.different, self.same = {}, []
+        for found in self.store.decisions(self.pieces):
+            if found.verdict == "different" or found.verdict == "related":
+                self.different.setdefault(found.a, set()).add(found.b)
+                self.different.setdefault(found.b, set()).add(found.a)
+            elif found.verdict == "same":
+                self.same.append(found)
+
+    def look_further(self, units: Iterable[Unit]) -> bool:
+        """Keys that only a whole group has (one's number with another's name): look for them; whether anything new came."""
+        wanted = []
+        for unit in units:
+            if unit.size == 1 or not any(self.pieces[ref].features is not None for ref in unit.refs):
+                continue
+            have: set[Plain] = set()
+            for ref in unit.refs:
+                piece = self.pieces[ref]
+                piece.keys = piece.keys or keys(piece.unit)
+                have.update(piece.keys.stored)
+            whole = keys(unit)
+            more = [key for key in whole.stored if key not in have]
+            if more:
+                self.extra_keys[unit.refs[-1]] = set(more)
+                for key in more:
+                    self.index[key][unit.refs[-1]] = None
+            looked = [key for key in whole.looked if key not in self._looked]
+            if looked:
+                wanted.append((unit.refs[-1], looked))
+        came = self._look(wanted) if wanted else False
+        if came:
+            self._decisions()
+        return came
+
+    # -- who belongs together
+
+    def components(self) -> list[Component]:
+        """Atoms (profiles that proofs join) in groups that are worth comparing."""
+        atoms, place = self._atoms()
+        groups = _Union(len(atoms))
+        linked: set[tuple[int, int]] = set()
+        by_customer: dict[str, list[int]] = defaultdict(list)
+        for ref, piece in self.pieces.items():
+            if piece.customer:
+                by_customer[piece.customer].append(place[ref])
+        shared = [{place[ref] for ref in refs if ref in place} for key, refs in self.index.items() if key not in self.crowds and len(refs) > 1]
+        for found in (*map(set, by_customer.values()), *shared):
+            if 1 < len(found) <= 40:
+                members = sorted(found)
+                for number, i in enumerate(members):
+                    groups.join(members[0], i)
+                    linked.update((i, j) for j in members[number + 1 :])
+        return self._split(atoms, groups, linked)
+
+    def _split(self, atoms: list[Unit], groups: _Union, linked: set[tuple[int, int]]) -> list[Component]:
+        members: dict[int, list[int]] = defaultdict(list)
+        for i in range(len(atoms)):
+            members[groups.root(i)].append(i)
+        pairs: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for i, j in linked:
+            pairs[groups.root(i)].append((i, j))
+        found = []
+        for root, inside in members.items():
+            local = {i: number for number, i in enumerate(inside)}
+            found.append(Component([atoms[i] for i in inside], sorted((local[i], local[j]) for i, j in pairs[root])))
+        return found
+
+    def _atoms(self) -> tuple[list[Unit], dict[str, int]]:
+        """Profiles joined by proofs and by people, unless people have parted them or they are of two kinds."""
+        refs = sorted(self.pieces)
+        number = {ref: i for i, ref in enumerate(refs)}
+        groups = _Union(len(refs))
+        kinds = [{self.pieces[ref].unit.kind} - {""} for ref in refs]
+        codes = [set(self.pieces[ref].unit.code) for ref in refs]
+        inside: list[set[str]] = [{ref} for ref in refs]
+
+        def unite(i: int, j: int) -> None:
+            i, j = groups.root(i), groups.root(j)
+            parted = self.different and any(self.different.get(ref, set()) & inside[j] for ref in inside[i])
+            if i == j or parted or len(kinds[i] | kinds[j]) > 1 or (codes[i] and codes[j] and not codes[i] & codes[j]):
+                return
+            groups.join(i, j)
+            root, other = (i, j) if groups.root(i) == i else (j, i)
+            kinds[root] |= kinds[other]
+            codes[root] |= codes[other]
+            inside[root] |= inside[other]
+
+        for decision in self.same:
+            if decision.a in number and decision.b in number:
+                unite(number[decision.a], number[decision.b])
+        first: dict[Any, list[int]] = defaultdict(list)
+        for ref in refs:
+            unit = self.pieces[ref].unit
+            for proof in (*unit.proofs, *(("code", code) for code in unit.code)):
+                first[proof].append(number[ref])
+        for _, holders in sorted(first.items()):
+            for i in range(1, len(holders)):
+                for j in range(i):
+                    unite(holders[j], holders[i])
+                    if groups.root(holders[i]) == groups.root(holders[j]):
+                        break
+        members: dict[int, list[str]] = defaultdict(list)
+        for ref in refs:
+            members[groups.root(number[ref])].append(ref)
+        atoms = [join([self.pieces[r].unit for r in found]) if len(found) > 1 else self.pieces[found[0]].unit for found in members.values()]
+        return atoms, {ref: i for i, found in enumerate(members.values()) for ref in found}
+
+    # -- what scoring asks
+
+    def apart(self, a: Unit, b: Unit) -> bool:
+        """Whether people have parted the two."""
+        return bool(self.different) and any(not self.different.get(ref, _NONE).isdisjoint(b.refs) for ref in a.refs)
+
+    def others(self, kind: str, value: str, a: Unit, b: Unit) -> int:
+        """How many further customers have the value, by name; -1 for a crowd."""
+        key = (kind, value)
+        if key in self.crowds:
+            return -1
+        labels = self._labels.get(key)
+        if labels is None:
+            units = [self.pieces[ref].unit for ref in self.index.get(key, ()) if ref in self.pieces]
+            labels = self._labels[key] = {label(kind, unit) for unit in units} - {""}
+        return len(labels - {label(kind, unit) for unit in (a, b)})
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def label(kind: str, unit: Unit) -> str:
+    """By what holders of a value are told apart: a person's name, a company's brand; for a brand its place."""
+    if unit.kind == "company" or (unit.orgs and not unit.full):
+        org = next(iter(unit.orgs), None)
+        if org is None:
+            return ""
+        return (org.branch or org.city or org.province) if kind in ("brand", "domain") else "org " + org.sound
+    if kind == "brand":
+        return ""
+    for name in (*unit.full.values(), *unit.latin.values()):
+        if name.sounds:
+            return " ".join(min(name.sounds))
+    return ""
+
+
+class _Union:
+    """Union-find over numbers."""
+
+    def __init__(self, size: int) -> None:
+        self.parent = list(range(size))
+
+    def root(self, i: int) -> int:
+        while self.parent[i] != i:
+            self.parent[i] = self.parent[self.parent[i]]
+            i = self.parent[i]
+        return i
+
+    def join(self, i: int, j: int) -> None:
+        i, j = self.root(i), self.root(j)
+        if i != j:
+            self.parent[max(i, j)] = min(i, j)

@@ -1,0 +1,84 @@
+"""The one path: a record, a batch, an import or a person's decision goes through `Engine.resolve` and its neighbours' redo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from hub.identity.board import Board, Piece
+from hub.identity.cluster import Clustering, Outcome
+from hub.identity.features import Features
+from hub.identity.outcome import Writer
+from hub.identity.score import Context
+from hub.identity.store import Change, Store
+from hub.identity.weights import Model, shipped
+
+Blind = Callable[[str, str], bytes]
+"""(kind, value) -> digest."""
+
+
+class Arrival(NamedTuple):
+    """A profile that is new or may have changed."""
+
+    ref: str
+    features: Features
+
+
+class Engine:
+    """Decides with one model and preset. new_id: makes a customer's id. single_source: no customer stands twice in one source.
+
+    expected: number of identities that a bulk load will end with, so that its first records are judged like its last; 0: unknown.
+    """
+
+    def __init__(
+        self,
+        blind: Blind,
+        new_id: Callable[[], str],
+        *,
+        model: Model | None = None,
+        preset: str = "default",
+        single_source: bool = False,
+        expected: int = 0,
+    ) -> None:
+        self.blind, self.new_id = blind, new_id
+        self.model = model or shipped()
+        self.preset = self.model.presets[preset]
+        self.single_source, self.expected = single_source, expected
+
+    def resolve(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
+        """Decide a batch and apply it to the store. A record that has not changed changes nothing."""
+        board = Board(store, self.blind, self.model, self.expected)
+        pieces = board.arrive(arrivals)
+        if not pieces:
+            return Change()
+        return self._settle(store, board, pieces)
+
+    def redo(self, store: Store, customers: Collection[str]) -> Change:
+        """Look at stored customers again, with all that is known now."""
+        board = Board(store, self.blind, self.model, self.expected)
+        pieces = board.recall(customers)
+        change = self._settle(store, board, pieces) if pieces else Change()
+        return change
+
+    def _settle(self, store: Store, board: Board, pieces: list[Piece]) -> Change:
+        """Candidates, groups, and what the groups find by keys that only the whole group has; at most three rounds."""
+        context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
+        outcome = self._group(board, context, pieces)
+        for _ in range(2):
+            if not board.look_further(outcome.units):
+                break
+            context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
+            outcome = self._group(board, context, pieces)
+        change = Writer(board, self.model, self.new_id).write(outcome)
+        store.apply(change)
+        return change
+
+    def _group(self, board: Board, context: Context, pieces: Iterable[Piece]) -> Outcome:
+        whole = Outcome()
+        for component in board.components():
+            found = Clustering(context, self.preset, board.apart).run(component.atoms, component.pairs)
+            whole.units += found.units
+            whole.joined += found.joined
+            whole.open += found.open
+            whole.compared += found.compared
+        return whole
