@@ -88,7 +88,32 @@ def compare(a: Unit, b: Unit, context: Context) -> Score:
         evidence = []
     if a.extra and b.extra:
         evidence += score_other.evidence(a, b, context)
-    return Score(context.prior(kind) + sum(item.bits for item in evidence), tuple(evidence))
+    bits = context.prior(kind) + sum(item.bits for item in evidence)
+    if kind == "person":
+        return _with_alternatives(bits, evidence, context)
+    return Score(bits, tuple(evidence))
+
+
+def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) -> Score:
+    """Odds against strangers, one of the household and a colleague together: who lives with somebody shares his number and his
+    address, so that these two say little about which of them it is."""
+    kinds = {item.kind for item in evidence if item.bits > 0}
+    total, nearest, name = 2.0**-bits, bits, ""
+    for other, needed in (("household", _HOME), ("colleagues", _OFFICE)):
+        if kinds.isdisjoint(needed):
+            continue
+        table = context.model.alternatives[other]
+        against = table.prior + sum(table.bits.get((item.kind, item.level), item.bits) for item in evidence)
+        total += 2.0**-against
+        if against < nearest:
+            nearest, name = against, other
+    combined = -log2(total)
+    if name and combined < bits - 1.0:
+        evidence = [*evidence, Evidence("alternative", name, combined - bits)]
+    return Score(combined, tuple(evidence))
+
+
+_HOME, _OFFICE = frozenset({"phone", "place", "mail"}), frozenset({"work", "mail"})
 
 
 def one_wrong(a: str, b: str) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import log2
 
 from hub.identity.normal.names import Name
-from hub.identity.normal.phones import seven
-from hub.identity.normal.text import sound
 from hub.identity.score import Context, any_one_wrong, one_wrong
 from hub.identity.store import Evidence
 from hub.identity.unit import Unit, domain_label
@@ -24,7 +22,7 @@ def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
         # The address of colleagues is their company's: the smaller of the two says little more.
         small = min(place, work, key=lambda item: item.bits)
         place, work = (item._replace(bits=item.bits * 0.3) if item is small else item for item in (place, work))
-    found += [place, work, _gender(a, b, context), _nick(a, b, context, name), _accounts(a, b)]
+    found += [place, work, _gender(a, b, context), _nick(a, b, context, name), _accounts(a, b, context)]
     return [item for item in found if item is not None]
 
 
@@ -283,23 +281,11 @@ def _nick(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence
     return None
 
 
-def _accounts(a: Unit, b: Unit) -> Evidence | None:
-    """Different chat accounts where a person usually has one; different ids of rows deny nothing."""
-    for kind, scope, _ in a.proofs:
-        if kind not in ("unionid", "external_userid"):
-            continue
-        mine = {value for k, s, value in a.proofs if (k, s) == (kind, scope)}
-        theirs = {value for k, s, value in b.proofs if (k, s) == (kind, scope)}
+def _accounts(a: Unit, b: Unit, context: Context) -> Evidence | None:
+    """Different accounts of one kind in one place, where a person usually has one; different numbers of rows deny nothing."""
+    for source, kind, _ in a.accounts:
+        mine = {value for s, k, value in a.accounts if (s, k) == (source, kind)}
+        theirs = {value for s, k, value in b.accounts if (s, k) == (source, kind)}
         if theirs and not mine & theirs:
-            return Evidence("account", "differ", -3.0)
+            return _level(context, "account", "differ")
     return None
-
-
-def known_sounds(unit: Unit) -> set[str]:
-    """How the given names of a unit sound, for mailboxes that contain them."""
-    return {given for name in unit.full.values() for _, given in name.sounds} | {sound(char) for char in ()}
-
-
-def shown(phone: str) -> str:
-    """The seven figures of a number."""
-    return seven(phone)

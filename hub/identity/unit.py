@@ -36,7 +36,7 @@ class Unit:
     """
 
     __slots__ = (
-        "at", "code", "contacts", "domains", "doubt", "extra", "first", "full", "genders", "handles", "kind", "lands", "last", "latin", "mails",
+        "accounts", "code", "contacts", "domains", "doubt", "extra", "first", "full", "genders", "handles", "kind", "lands", "last", "latin", "mails",
         "masks", "near_codes", "nicked", "nicks", "offices", "orders", "orgs", "own", "phones", "places", "proofs", "refs", "sevens",
         "size", "sources", "surnames",
     )  # fmt: skip
@@ -69,13 +69,16 @@ class Unit:
         self.orders: list[Receiver] = []
         self.sources: list[str] = []
         self.proofs: set[tuple[str, str, str]] = set()
+        self.accounts: set[tuple[str, str, str]] = set()
         self.extra: dict[str, list[str]] = {}
         self.doubt = 1
 
 
 _SETS = (
     "surnames", "nicks", "phones", "masks", "lands", "mails", "offices", "domains", "handles", "code", "near_codes", "genders", "proofs",
+    "accounts",
 )  # fmt: skip
+_ACCOUNTS = frozenset({"unionid", "external_userid", "open_uid", "ouid"})
 _DICTS = ("own", "latin", "nicked", "contacts", "orgs", "places")
 
 
@@ -85,6 +88,7 @@ def of_profile(ref: str, features: Features) -> Unit:
     unit.kind, unit.first, unit.last = features.kind, features.at, features.at
     unit.sources = [features.source]
     unit.proofs.update(features.proofs)
+    unit.accounts = {(features.source, kind, value) for kind, _, value in features.proofs if kind in _ACCOUNTS}
     unit.extra = features.extra
     if features.gender:
         unit.genders.add(features.gender)
@@ -193,15 +197,16 @@ def _receivers(unit: Unit) -> list[list[Receiver]]:
         return groups
     known = {name.sounds[0][0] for name in unit.own.values() if name.sounds} | {s for n in unit.latin.values() for s, _ in n.sounds}
     known |= unit.surnames
-    agreeing = [g for g in groups if any(order.sound in known or unit.sevens.intersection(order.sevens) for order in g)]
-    if known or unit.sevens:
+    if agreeing := [g for g in groups if any(unit.sevens.intersection(order.sevens) for order in g)]:
         return agreeing
+    if known or unit.sevens:
+        return [group for group in groups if any(order.sound in known for order in group)]
     most = max(map(len, groups))
     return [group for group in groups if len(group) == most]
 
 
 def _grouped(orders: Iterable[Receiver]) -> list[list[Receiver]]:
-    """Receivers who are one: the same figures of a phone, or the same surname in the same district."""
+    """Receivers who are one: those who show the same figures of a telephone."""
     groups: list[list[Receiver]] = []
     for order in orders:
         fitting = [group for group in groups if any(_one(order, other) for other in group)]
@@ -218,8 +223,7 @@ def _grouped(orders: Iterable[Receiver]) -> list[list[Receiver]]:
 def _one(a: Receiver, b: Receiver) -> bool:
     if a.sevens and b.sevens and set(a.sevens) & set(b.sevens):
         return True
-    near = a.places and b.places and a.places[0].district and a.places[0][:3] == b.places[0][:3]
-    return bool(near and a.sound and a.sound == b.sound)
+    return not a.sevens and not b.sevens and bool(a.sound) and a.sound == b.sound
 
 
 @lru_cache(maxsize=16384)

@@ -27,6 +27,15 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Who else a look-alike may be: one of the household, a colleague. prior: bits that it is the same person and not that one.
+    bits: (kind, level) -> weight against that other; kinds that are not there weigh as against strangers."""
+
+    prior: float
+    bits: dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
 class Preset:
     """merge: bits (with the prior) from which two are joined; review: from which a person is asked."""
 
@@ -42,6 +51,7 @@ class Model:
     version: str
     least: float
     levels: dict[tuple[str, str, str], Level]
+    alternatives: dict[str, Alternative]
     presets: dict[str, Preset]
     source: dict[str, Any]
 
@@ -58,8 +68,17 @@ def model(data: dict[str, Any]) -> Model:
             for level, entry in entries.items():
                 u = log2(entry["u"]) if "u" in entry else None
                 levels[group, kind, level] = Level(log2(entry["m"]), u, entry.get("shared", 0.0))
+    others = {name: _alternative(data[name], levels) for name in ("household", "colleagues")}
     presets = {name: Preset(name, entry["merge"], entry["review"]) for name, entry in data["presets"].items()}
-    return Model(str(data["version"]), float(data["prior"]["least"]), levels, presets, data)
+    return Model(str(data["version"]), float(data["prior"]["least"]), levels, others, presets, data)
+
+
+def _alternative(data: dict[str, Any], levels: dict[tuple[str, str, str], Level]) -> Alternative:
+    bits = {}
+    for kind, entries in data["u"].items():
+        for level, u in entries.items():
+            bits[kind, level] = levels["person", kind, level].m - log2(u)
+    return Alternative(float(data["prior"]), bits)
 
 
 @cache
