@@ -1,4 +1,4 @@
-"""What lies on the table while a batch is decided: its records, the stored ones they may belong to, and who shares which key."""
+"""What lies on the table while a batch is decided: its records, the stored ones they may be, and who shares which key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from hub.identity.weights import Model
 
 MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
 """Customers that may share a key before it is a crowd's."""
+MOST_OTHERS = 2
+"""Further names that a telephone or mailbox may have before it is nobody's."""
 
 
 @dataclass(slots=True)
 class Piece:
-    """A profile on the table. customer: where it is stored, '' for a new one. data: its features when they are to be written."""
+    """A profile on the table. customer: where it is stored, '' for a new one. features: when they are to be written."""
 
     ref: str
     unit: Unit
@@ -55,7 +57,7 @@ class Board:
 
     def __post_init__(self) -> None:
         self._looked: set[Plain] = set()
-        self._labels: dict[Plain, set[str]] = {}
+        self._labels: dict[Plain, Counter[str]] = {}
 
     # -- what comes in
 
@@ -176,7 +178,8 @@ class Board:
         for ref, piece in self.pieces.items():
             if piece.customer:
                 by_customer[piece.customer].append(place[ref])
-        shared = [{place[ref] for ref in refs if ref in place} for key, refs in self.index.items() if key not in self.crowds and len(refs) > 1]
+        several = (refs for key, refs in self.index.items() if len(refs) > 1 and key not in self.crowds)
+        shared = [{place[ref] for ref in refs if ref in place} for refs in several]
         for found in (*map(set, by_customer.values()), *shared):
             if 1 < len(found) <= 40:
                 members = sorted(found)
@@ -235,7 +238,8 @@ class Board:
         members: dict[int, list[str]] = defaultdict(list)
         for ref in refs:
             members[groups.root(number[ref])].append(ref)
-        atoms = [join([self.pieces[r].unit for r in found]) if len(found) > 1 else self.pieces[found[0]].unit for found in members.values()]
+        parts = [[self.pieces[ref].unit for ref in found] for found in members.values()]
+        atoms = [join(units) if len(units) > 1 else units[0] for units in parts]
         return atoms, {ref: i for i, found in enumerate(members.values()) for ref in found}
 
     # -- what scoring asks
@@ -244,16 +248,22 @@ class Board:
         """Whether people have parted the two."""
         return bool(self.different) and any(not self.different.get(ref, _NONE).isdisjoint(b.refs) for ref in a.refs)
 
-    def others(self, kind: str, value: str, a: Unit, b: Unit) -> int:
-        """How many further customers have the value, by name; -1 for a crowd."""
+    def others(self, kind: str, value: str, a: Unit, b: Unit) -> float:
+        """How much of a value is others' (see `hub.identity.score.Others`)."""
         key = (kind, value)
         if key in self.crowds:
             return -1
         labels = self._labels.get(key)
         if labels is None:
-            units = [self.pieces[ref].unit for ref in self.index.get(key, ()) if ref in self.pieces]
-            labels = self._labels[key] = {label(kind, unit) for unit in units} - {""}
-        return len(labels - {label(kind, unit) for unit in (a, b)})
+            units = (self.pieces[ref].unit for ref in self.index.get(key, ()) if ref in self.pieces)
+            labels = self._labels[key] = Counter(label(kind, unit) for unit in units)
+            del labels[""]
+        mine = {label(kind, unit) for unit in (a, b)}
+        rest = [count for name, count in labels.items() if name not in mine]
+        if not rest:
+            return 0
+        own = max((labels[name] for name in mine), default=0) or 1
+        return -1 if len(rest) > MOST_OTHERS else sum(count * count for count in rest) / own**2
 
 
 _NONE: frozenset[str] = frozenset()

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from math import log2
 from typing import NamedTuple
 
-from hub.identity.score import Context, Score, compare
+from hub.identity.compare import compare
+from hub.identity.score import Context, Score
 from hub.identity.unit import Unit, join
 from hub.identity.weights import Preset
 

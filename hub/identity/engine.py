@@ -25,9 +25,9 @@ class Arrival(NamedTuple):
 
 
 class Engine:
-    """Decides with one model and preset. new_id: makes a customer's id. single_source: no customer stands twice in one source.
+    """Decides with one model and preset. new_id: makes a customer's id. single_source: none stands twice in one source.
 
-    expected: number of identities that a bulk load will end with, so that its first records are judged like its last; 0: unknown.
+    expected: number of identities that a bulk load will end with, so that its first records are judged like its last.
     """
 
     def __init__(
@@ -57,8 +57,7 @@ class Engine:
         """Look at stored customers again, with all that is known now."""
         board = Board(store, self.blind, self.model, self.expected)
         pieces = board.recall(customers)
-        change = self._settle(store, board, pieces) if pieces else Change()
-        return change
+        return self._settle(store, board, pieces) if pieces else Change()
 
     def _settle(self, store: Store, board: Board, pieces: list[Piece]) -> Change:
         """Candidates, groups, and what the groups find by keys that only the whole group has; at most three rounds."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from itertools import chain
 
 from hub.identity.board import Board
 from hub.identity.cluster import Joined, Open, Outcome
 from hub.identity.keying import keys, role
+from hub.identity.score import Score
 from hub.identity.store import Change, Key, Link, Merge, Relation, Review, Saved, Split
 from hub.identity.unit import Unit
 from hub.identity.weights import Model
@@ -21,6 +21,8 @@ class Writer:
         self.board, self.model, self.new_id = board, model, new_id
         self.change = Change()
         self.home: dict[str, str] = {}
+        self._born: set[str] = set()
+        self._first: set[str] = set()
 
     def write(self, outcome: Outcome) -> Change:
         """Everything that the batch did."""
@@ -53,6 +55,7 @@ class Writer:
             if not homes[number]:
                 homes[number] = self.new_id()
                 self.change.born.append(homes[number])
+                self._born.add(homes[number])
                 self._count(unit, 1)
         return homes
 
@@ -80,15 +83,17 @@ class Writer:
             self.change.links.append(self._link(ref, customer, reasons.get(ref)))
 
     def _reasons(self, joined: list[Joined]) -> dict[str, Joined]:
-        """For each profile the join that brought the smaller side to the larger one."""
+        """For each profile the first join that it was part of."""
         found: dict[str, Joined] = {}
         for item in joined:
-            small = item.a if item.a.size <= item.b.size else item.b
-            for ref in small.refs:
+            for ref in (*item.a.refs, *item.b.refs):
                 found.setdefault(ref, item)
         return found
 
     def _link(self, ref: str, customer: str, reason: Joined | None) -> Link:
+        if customer in self._born and customer not in self._first:
+            self._first.add(customer)
+            return Link(ref, customer, None, "new", 0.0, self.model.version)
         if reason is None:
             unit = self.board.pieces[ref].unit
             for proof in sorted(unit.proofs):
@@ -96,7 +101,7 @@ class Writer:
                     if other != ref and other in self.board.pieces:
                         return Link(ref, customer, other, "proof:" + proof[0], 99.0, self.model.version)
             return Link(ref, customer, None, "new", 0.0, self.model.version)
-        inside, outside = (reason.a, reason.b) if ref in reason.a.refs else (reason.b, reason.a)
+        outside = reason.b if ref in reason.a.refs else reason.a
         return Link(ref, customer, outside.refs[0], "score", reason.score.bits, self.model.version, reason.score.evidence)
 
     # -- merges and splits
@@ -112,8 +117,9 @@ class Writer:
                 survivor = max(targets, key=lambda home: len(targets[home]))
                 refs = targets.pop(survivor)
                 link = next((item for item in self.change.links if item.ref in refs), None)
-                self.change.merges.append(Merge(survivor, old, link or Link(refs[0], survivor, None, "redo", 0.0, self.model.version)))
-                self._count(next(unit for unit, home in zip(units, homes, strict=True) if home == survivor), -1)
+                link = link or Link(refs[0], survivor, None, "redo", 0.0, self.model.version)
+                self.change.merges.append(Merge(survivor, old, link))
+                self._count(units[homes.index(survivor)], -1)
             for target, refs in targets.items():
                 if target != old:
                     self.change.splits.append(Split(old, target, tuple(refs), "redo"))
@@ -125,7 +131,9 @@ class Writer:
             a, b = sorted((min(item.a.refs), min(item.b.refs)))
             chance = 1 / (1 + 2.0 ** -max(min(item.score.bits, 30.0), -30.0))
             worth = min(chance, 1 - chance) * item.a.size * item.b.size
-            self.change.reviews.append(Review(a, b, item.reason, item.score.bits, worth, item.score.evidence, self.model.version))
+            self.change.reviews.append(
+                Review(a, b, item.reason, item.score.bits, worth, item.score.evidence, self.model.version)
+            )
 
     def _relations(self, outcome: Outcome) -> None:
         for a, b, score in outcome.compared:
@@ -137,12 +145,10 @@ class Writer:
                 branch, parent = (a, b) if any(org.branch for org in a.orgs) else (b, a)
                 self.change.relations.append(Relation(branch.refs[0], parent.refs[0], "branch_of", 0.0))
             elif a.kind == b.kind == "person" and self._household(score):
-                self.change.relations.append(Relation(*sorted((a.refs[0], b.refs[0])), "household", score.bits))
+                first, second = sorted((a.refs[0], b.refs[0]))
+                self.change.relations.append(Relation(first, second, "household", score.bits))
 
     @staticmethod
-    def _household(score) -> bool:  # type: ignore[no-untyped-def]
+    def _household(score: Score) -> bool:
         levels = {(item.kind, item.level) for item in score.evidence}
         return ("name", "differ") in levels and not levels.isdisjoint({("phone", "same"), ("place", "number")})
-
-
-_ = chain

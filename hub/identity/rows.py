@@ -42,7 +42,7 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keys(ids: dict[str, str], source: str, scope: str) -> list[tuple[str, str, str]]:
-    """Identifiers with their scope. Chat ids are random enough to be told apart without the app, which the format does not name."""
+    """Identifiers with their scope. The format does not name the app of a chat id; such ids are long and random."""
     found = [(kind, "", ids[kind]) for kind in _ACCOUNT_IDS if kind in ids]
     found += [(kind, source, ids[name]) for name, kind in _BUYER_IDS.items() if name in ids]
     return found + ([("platform_id", scope, ids["id"])] if "id" in ids else [])

@@ -11,18 +11,16 @@ from hub.identity.score import Context, any_one_wrong, one_wrong
 from hub.identity.store import Evidence
 from hub.identity.unit import Unit, domain_label
 
-_GENERIC = 3
-
 
 def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
     """All evidence; the best pair of names decides brand, trade and region together."""
-    found: list[Evidence | None] = []
+    names: list[Evidence] = []
     if a.orgs and b.orgs:
         tries = [_names(x, y, a, b, context) for x in a.orgs for y in b.orgs]
-        found += max(tries, key=lambda items: sum(item.bits for item in items))
-    same_brand = any(item is not None and item.kind == "brand" and item.bits > 0 for item in found)
-    region = next((item for item in found if item is not None and item.kind == "region"), None)
-    if region is None:
+        names = max(tries, key=lambda items: sum(item.bits for item in items))
+    same_brand = bool(names) and names[0].bits > 0
+    found: list[Evidence | None] = [*names]
+    if all(item.kind != "region" for item in names):
         found.append(_area(a, b, context))
     found += [_phone(a, b, context), _code(a, b, context), _domain(a, b, context, same_brand), _place(a, b, context)]
     found.append(_contact(a, b, context))
@@ -51,13 +49,13 @@ def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
     if level:
         others = context.others("brand", x.sound, a, b)
         if others < 0:
-            others = 40
+            others = 20.0
         entry = context.company["brand", level]
         return Evidence("brand", level, entry.m - log2((others + entry.shared) / context.frequency.identities("company")))
     long, short = sorted((x.brand + x.trade, y.brand + y.trade), key=len, reverse=True)
     if len(x.brand) > 2 and len(y.brand) > 2 and one_wrong(x.brand, y.brand):
         return _level(context, "brand", "near")
-    if len(x.brand) == len(y.brand) == 2 and x.trade and x.trade == y.trade and sum(c == d for c, d in zip(x.brand, y.brand, strict=True)):
+    if len(x.brand) == len(y.brand) == 2 and x.trade and x.trade == y.trade and set(x.brand) & set(y.brand):
         return Evidence("brand", "near", _level(context, "brand", "near").bits - 3)
     if len(short) > 3 and (long.startswith(short) or JaroWinkler.similarity(long, short) > 0.93):
         return _level(context, "brand", "part")
@@ -89,8 +87,7 @@ def _region(x: Org, y: Org, context: Context) -> Evidence | None:
 
 def _area(a: Unit, b: Unit, context: Context) -> Evidence | None:
     """The region of a name against the other's address, when only one name tells it."""
-    mine = {(p.province, p.city) for p in (*a.orgs, *a.places) if p.province or p.city}
-    theirs = {(p.province, p.city) for p in (*b.orgs, *b.places) if p.province or p.city}
+    mine, theirs = _areas(a), _areas(b)
     if not mine or not theirs:
         return None
     if any(c and c == d for _, c in mine for _, d in theirs):
@@ -101,12 +98,17 @@ def _area(a: Unit, b: Unit, context: Context) -> Evidence | None:
     return Evidence("region", "differ", 0.5 * _level(context, "region", "differ").bits)
 
 
+def _areas(unit: Unit) -> set[tuple[str, str]]:
+    found = {(org.province, org.city) for org in unit.orgs} | {(place.province, place.city) for place in unit.places}
+    return found - {("", "")}
+
+
 def _phone(a: Unit, b: Unit, context: Context) -> Evidence | None:
     best = None
     level = context.company["phone", "same"]
     for phone in (a.phones & b.phones) | (a.lands & b.lands):
         others = context.others("phone", phone, a, b)
-        if 0 <= others < _GENERIC:
+        if others >= 0:
             bits = level.m - log2((others + level.shared) / context.frequency.identities("company"))
             if best is None or bits > best.bits:
                 best = Evidence("phone", "same", bits)
@@ -131,7 +133,7 @@ def _domain(a: Unit, b: Unit, context: Context, same_brand: bool) -> Evidence | 
     if shared := a.domains & b.domains:
         level = context.company["domain", "same"]
         others = context.others("domain", next(iter(shared)), a, b)
-        if 0 <= others < 5:
+        if others >= 0:
             return Evidence("domain", "same", level.m - log2((others + level.shared) / context.frequency.identities("company")))
     if a.domains and b.domains:
         return _level(context, "domain", "differ")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from math import log2
 
+from hub.identity.normal.addresses import Place
 from hub.identity.normal.names import Name
 from hub.identity.score import Context, any_one_wrong, one_wrong
 from hub.identity.store import Evidence
 from hub.identity.unit import Unit, domain_label
-
-_GENERIC = 3
-"""A telephone or mailbox with so many further names is nobody's."""
 
 
 def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
@@ -63,7 +61,7 @@ def _masks_near(a: Unit, b: Unit) -> bool:
 def _shared(context: Context, kind: str, value: str, a: Unit, b: Unit) -> Evidence | None:
     """An equal identifier by how many further people have it; None for a crowd's."""
     others = context.others(kind, value, a, b)
-    if others < 0 or others >= _GENERIC:
+    if others < 0:
         return None
     level = context.person[kind, "same"]
     return Evidence(kind, "same", level.m - log2((others + level.shared) / context.frequency.identities("person")))
@@ -95,7 +93,8 @@ def _sounding(some: dict[str, Name], others: dict[str, Name], context: Context) 
             if x.sounds and x.sounds == y.sounds:
                 best = _better(best, _level(context, "name", "sound", context.frequency.name_sound(x)))
             elif _near(x, y):
-                share = context.frequency.surname(x.surname) * 2 * max(context.frequency.given(c) * 6 for c in x.given if c in y.given)
+                common = max(context.frequency.given(char) for char in x.given if char in y.given)
+                share = context.frequency.surname(x.surname) * 12 * common
                 best = _better(best, _level(context, "name", "near", min(share, 0.05)))
     return best
 
@@ -159,9 +158,9 @@ def _surname(a: Unit, b: Unit, context: Context) -> Evidence | None:
 def _called(a: Unit, b: Unit, context: Context) -> Evidence | None:
     """小伟, 阿伟, 伟伟 for 张伟; the first character of a mask as well (小**)."""
     for nick in a.nicks:
-        if 2 <= len(nick) <= 3 and nick[0] in "小阿老大" or (len(nick) == 2 and nick[0] == nick[1]):
-            if any(name.given and name.given[-1] == nick[-1] for name in b.full.values()):
-                return _level(context, "name", "nick")
+        short = (2 <= len(nick) <= 3 and nick[0] in "小阿老大") or (len(nick) == 2 and nick[0] == nick[1])
+        if short and any(name.given and name.given[-1] == nick[-1] for name in b.full.values()):
+            return _level(context, "name", "nick")
     return None
 
 
@@ -174,7 +173,7 @@ def _mail(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence
         best = _better(best, _shared(context, "mail", mail, a, b))
     if best is not None:
         return best
-    if a.handles & b.handles and (context.others("handle", next(iter(a.handles & b.handles)), a, b) in (0, 1)):
+    if a.handles & b.handles and (context.others("handle", next(iter(a.handles & b.handles)), a, b) == 0):
         return _level(context, "mail", "handle")
     if name is not None and name.bits > 0 and any_one_wrong(a.mails, b.mails):
         return _level(context, "mail", "handle")
@@ -186,27 +185,23 @@ def _mail(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence
 
 def _place(a: Unit, b: Unit, context: Context) -> Evidence | None:
     best: Evidence | None = None
-    for x in a.places:
-        for y in b.places:
-            item = _places(x, y, context)  # type: ignore[arg-type]
-            best = _better(best, item)
+    for p in a.places:
+        for q in b.places:
+            best = _better(best, _places(p, q, context))
     return best
 
 
-def _places(x: tuple[str, ...], y: tuple[str, ...], context: Context) -> Evidence | None:
-    from hub.identity.normal.addresses import Place
-
-    p, q = Place(*x), Place(*y)  # type: ignore[arg-type]
+def _places(p: Place, q: Place, context: Context) -> Evidence | None:
     frequency = context.frequency
     if p.city and q.city:
         if p.city != q.city:
-            return _level(context, "place", "province" if False else "differ")
-        if p.district and q.district:
-            if p.district != q.district:
-                return Evidence("place", "city_only", 0.6 * _level(context, "place", "city", frequency.area("city", p.city)).bits - 2.0)
-            base = _level(context, "place", "district", frequency.area("district", p.city + p.district))
-            return _road(p, q, base, context)
-        return _level(context, "place", "city", frequency.area("city", p.city))
+            return _level(context, "place", "differ")
+        if not (p.district and q.district):
+            return _level(context, "place", "city", frequency.area("city", p.city))
+        if p.district != q.district:
+            bits = _level(context, "place", "city", frequency.area("city", p.city)).bits
+            return Evidence("place", "city_only", 0.6 * bits - 2.0)
+        return _road(p, q, _level(context, "place", "district", frequency.area("district", p.city + p.district)))
     if p.district and p.district == q.district:
         return _level(context, "place", "city", 0.001)
     if p.province and q.province:
@@ -216,18 +211,17 @@ def _places(x: tuple[str, ...], y: tuple[str, ...], context: Context) -> Evidenc
     return None
 
 
-def _road(p, q, base: Evidence, context: Context) -> Evidence:  # type: ignore[no-untyped-def]
-    if p.road and q.road:
-        if p.road == q.road and p.number and p.number == q.number:
-            return Evidence("place", "number", base.bits + 7.0)
-        if p.road == q.road and p.whole and q.whole:
-            if p.number and q.number:
-                return Evidence("place", "district", base.bits)
-            return Evidence("place", "road", base.bits + 3.0)
-        if not (p.whole and q.whole) and (p.road.startswith(q.road) or q.road.startswith(p.road)):
-            return Evidence("place", "road", base.bits + 2.5)
-        return Evidence("place", "district", base.bits - 1.5)
-    return base
+def _road(p: Place, q: Place, base: Evidence) -> Evidence:
+    """Within one district: the road and number, the road, what a mask leaves of it."""
+    if not (p.road and q.road):
+        return base
+    if p.road == q.road and p.number and q.number:
+        return base._replace(level="number", bits=base.bits + 7.0) if p.number == q.number else base
+    if p.road == q.road and p.whole and q.whole:
+        return base._replace(level="road", bits=base.bits + 3.0)
+    if not (p.whole and q.whole) and (p.road.startswith(q.road) or q.road.startswith(p.road)):
+        return base._replace(level="road", bits=base.bits + 2.5)
+    return base._replace(bits=base.bits - 1.5)
 
 
 def _work(a: Unit, b: Unit, context: Context) -> Evidence | None:

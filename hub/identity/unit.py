@@ -30,16 +30,64 @@ class Receiver(NamedTuple):
     account: str
 
 
+class Base:
+    """What the customer's own records show, without any receiver."""
+
+    __slots__ = ("masks", "phones", "places", "surnames")
+
+    def __init__(self) -> None:
+        self.surnames: set[str] = set()
+        self.phones: set[str] = set()
+        self.masks: set[str] = set()
+        self.places: dict[Place, None] = {}
+
+    def add(self, other: Base) -> None:
+        """Take over what another shows."""
+        self.surnames |= other.surnames
+        self.phones |= other.phones
+        self.masks |= other.masks
+        self.places.update(other.places)
+
+
 class Unit:
-    """All that profiles say together. full: names in own characters by text; told: those that the customer's own records show
-    (nicknames are not among them); surnames: sounds of surnames of titles and masks. size: number of profiles.
+    """All that profiles say together. own: names in his own characters by text; full: with those of his usual receiver;
+    nicked: what he calls himself; surnames: sounds of surnames of titles and masks. size: number of profiles.
     """
 
     __slots__ = (
-        "accounts", "code", "contacts", "domains", "doubt", "extra", "first", "full", "genders", "handles", "kind", "lands", "last", "latin", "mails",
-        "masks", "near_codes", "nicked", "nicks", "offices", "orders", "orgs", "own", "phones", "places", "proofs", "refs", "sevens",
-        "size", "sources", "surnames",
-    )  # fmt: skip
+        "accounts",
+        "base",
+        "code",
+        "contacts",
+        "domains",
+        "doubt",
+        "extra",
+        "first",
+        "full",
+        "genders",
+        "handles",
+        "kind",
+        "lands",
+        "last",
+        "latin",
+        "mails",
+        "masks",
+        "near_codes",
+        "nicked",
+        "nicks",
+        "offices",
+        "orders",
+        "orgs",
+        "own",
+        "phones",
+        "places",
+        "proofs",
+        "refs",
+        "sevens",
+        "size",
+        "sources",
+        "surnames",
+    )
 
     def __init__(self, refs: Sequence[str]) -> None:
         self.refs = list(refs)
@@ -71,15 +119,15 @@ class Unit:
         self.proofs: set[tuple[str, str, str]] = set()
         self.accounts: set[tuple[str, str, str]] = set()
         self.extra: dict[str, list[str]] = {}
+        self.base = Base()
         self.doubt = 1
 
 
 _SETS = (
-    "surnames", "nicks", "phones", "masks", "lands", "mails", "offices", "domains", "handles", "code", "near_codes", "genders", "proofs",
-    "accounts",
+    "nicks", "lands", "mails", "offices", "domains", "handles", "code", "near_codes", "genders", "proofs", "accounts",
 )  # fmt: skip
 _ACCOUNTS = frozenset({"unionid", "external_userid", "open_uid", "ouid"})
-_DICTS = ("own", "latin", "nicked", "contacts", "orgs", "places")
+_DICTS = ("own", "latin", "nicked", "contacts", "orgs")
 
 
 def of_profile(ref: str, features: Features) -> Unit:
@@ -98,8 +146,8 @@ def of_profile(ref: str, features: Features) -> Unit:
         unit.orders.append(_receiver(features))
         return unit
     _add_names(unit, features)
-    unit.phones.update(features.phones)
-    unit.masks.update(features.masks)
+    unit.base.phones.update(features.phones)
+    unit.base.masks.update(features.masks)
     unit.lands.update(features.lands)
     unit.mails.update(features.mails)
     unit.offices.update(features.offices)
@@ -110,7 +158,7 @@ def of_profile(ref: str, features: Features) -> Unit:
     if features.near_code:
         unit.near_codes.add(features.near_code)
     unit.orgs.update(dict.fromkeys(features.orgs))
-    unit.places.update(dict.fromkeys(features.places))
+    unit.base.places.update(dict.fromkeys(features.places))
     return unit
 
 
@@ -125,7 +173,7 @@ def _add_names(unit: Unit, features: Features) -> None:
         elif name.kind == "latin":
             unit.latin[name.text] = name
         elif name.kind in ("title", "mask"):
-            unit.surnames.update(sound for sound, _ in name.sounds)
+            unit.base.surnames.update(sound for sound, _ in name.sounds)
         else:
             unit.nicks.add(name.text)
 
@@ -156,6 +204,7 @@ def join(units: Sequence[Unit]) -> Unit:
             getattr(unit, name).update(getattr(part, name))
         for name in _DICTS:
             getattr(unit, name).update(getattr(part, name))
+        unit.base.add(part.base)
         unit.orders += part.orders
         unit.sources += part.sources
         for field, values in part.extra.items():
@@ -166,7 +215,10 @@ def join(units: Sequence[Unit]) -> Unit:
 
 def settled(unit: Unit) -> Unit:
     """Decide which receivers describe the holder, and gather what they show."""
+    base = unit.base
     unit.full = dict(unit.own)
+    unit.surnames, unit.phones, unit.masks = set(base.surnames), set(base.phones), set(base.masks)
+    unit.places = dict(base.places)
     unit.sevens = {shown for phone in unit.phones if (shown := seven(phone))} | unit.masks
     unit.doubt = 1
     if not unit.orders:
@@ -195,8 +247,7 @@ def _receivers(unit: Unit) -> list[list[Receiver]]:
     groups = _grouped(unit.orders)
     if len(groups) == 1 and not unit.own:
         return groups
-    known = {name.sounds[0][0] for name in unit.own.values() if name.sounds} | {s for n in unit.latin.values() for s, _ in n.sounds}
-    known |= unit.surnames
+    known = {sound for name in (*unit.own.values(), *unit.latin.values()) for sound, _ in name.sounds} | unit.surnames
     if agreeing := [g for g in groups if any(unit.sevens.intersection(order.sevens) for order in g)]:
         return agreeing
     if known or unit.sevens:
@@ -236,5 +287,8 @@ def company_domain(mail: str) -> str:
 @lru_cache(maxsize=16384)
 def domain_label(domain: str) -> str:
     """What a company's domain is called: mengli for mengli.com.cn."""
-    labels = [part for part in domain.split(".") if part not in ("com", "cn", "net", "org", "gov", "edu", "co", "mail", "www", "corp")]
+    labels = [part for part in domain.split(".") if part not in _NO_LABEL]
     return labels[-1] if labels else ""
+
+
+_NO_LABEL = frozenset({"com", "cn", "net", "org", "gov", "edu", "co", "mail", "www", "corp"})

@@ -8,12 +8,10 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from hub.identity.normal.tables import alternatives
+
 _PROVINCE_END = re.compile(r"(?:特别行政区|(?:维吾尔|壮族|回族)?自治区|省|市)$")
-_PEOPLES = (
-    "蒙古族|回族|藏族|维吾尔|苗族|彝族|壮族|布依族|朝鲜族|满族|侗族|瑶族|白族|土家族|哈尼族|哈萨克|傣族|黎族|傈僳族|佤族|畲族|高山族|拉祜族|水族|"
-    "东乡族|纳西族|景颇族|柯尔克孜|土族|达斡尔族|仫佬族|羌族|布朗族|撒拉族|毛南族|仡佬族|锡伯|阿昌族|普米族|塔吉克|怒族|鄂温克族|德昂族|保安族|裕固族|"
-    "独龙族|鄂伦春|蒙古|各族"
-)
+_PEOPLES = alternatives("peoples")
 _CITY_END = re.compile(rf"(?:(?:{_PEOPLES})*自治州|市|地区|盟)$")
 _DISTRICT_END = re.compile(
     rf"(?:(?:{_PEOPLES})*自治[县旗]|经济技术开发区|高新技术产业开发区|经济开发区|开发区|管理区|新区|区|县|市|旗)$"
@@ -107,9 +105,14 @@ def head(text: str) -> tuple[Area, str]:
     return _district(area, text)
 
 
+def _inside(place: Area, area: Area) -> bool:
+    return place.city == area.city or (not area.city and area.province in ("", place.province))
+
+
 def _district(area: Area, text: str) -> tuple[Area, str]:
     known = tables()
-    if area.city and text.startswith(area.city) and not _STREET.match(text, len(area.city)):
+    twice = area.city and text.startswith(area.city) and not _STREET.match(text, len(area.city))
+    if twice and not any(_inside(place, area) for place in known.districts.get(text[: len(area.city) + 1], ())):
         text = text[len(area.city) :].removeprefix("市")
     for size in range(min(15, len(text)), 1, -1):
         places = known.districts.get(text[:size], ())

@@ -6,131 +6,17 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from hub.identity.normal.tables import words
 from hub.identity.normal.text import width
 
 CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
 _VALUE = {char: i for i, char in enumerate(CODE)}
 _LOOKALIKE = str.maketrans("IOSVZ", "105U2")
-NOTHING = frozenset(
-    [
-        "无",
-        "没有",
-        "未知",
-        "暂无",
-        "待补充",
-        "空",
-        "-",
-        "--",
-        "—",
-        "/",
-        "\\",
-        ".",
-        "0",
-        "00",
-        "000",
-        "x",
-        "xx",
-        "xxx",
-        "na",
-        "n/a",
-        "nan",
-        "nil",
-        "null",
-        "none",
-        "undefined",
-        "unknown",
-        "test",
-        "测试",
-        "1",
-        "123",
-    ]
-)
-ROLES = frozenset(
-    [
-        "info",
-        "sales",
-        "sale",
-        "admin",
-        "service",
-        "services",
-        "support",
-        "contact",
-        "office",
-        "hr",
-        "kefu",
-        "marketing",
-        "market",
-        "noreply",
-        "no-reply",
-        "cg",
-        "caigou",
-        "purchase",
-        "purchasing",
-        "finance",
-        "caiwu",
-        "mail",
-        "email",
-        "hello",
-        "webmaster",
-        "postmaster",
-        "shop",
-        "order",
-        "orders",
-        "business",
-        "bd",
-        "help",
-        "enquiry",
-        "inquiry",
-        "export",
-        "jobs",
-        "zhaopin",
-        "public",
-        "pr",
-        "media",
-        "cs",
-    ]
-)
+NOTHING = frozenset(words("nothing")) | {"-", "--", "—", "/", "\\", ".", "n/a"}
+ROLES = frozenset(words("office_mailboxes"))
 """Mailboxes of an office, not of a person."""
-FREE = frozenset(
-    [
-        "qq.com",
-        "163.com",
-        "126.com",
-        "gmail.com",
-        "outlook.com",
-        "sina.com",
-        "sina.cn",
-        "139.com",
-        "hotmail.com",
-        "foxmail.com",
-        "yeah.net",
-        "189.cn",
-        "wo.cn",
-        "aliyun.com",
-        "sohu.com",
-        "vip.qq.com",
-        "vip.163.com",
-        "live.com",
-        "live.cn",
-        "icloud.com",
-        "yahoo.com",
-        "yahoo.com.cn",
-        "yahoo.cn",
-        "21cn.com",
-        "tom.com",
-        "msn.com",
-        "me.com",
-        "hotmail.co.uk",
-        "outlook.fr",
-        "proton.me",
-        "protonmail.com",
-        "gmx.com",
-        "aol.com",
-        "188.com",
-        "263.net",
-    ]
-)
+FREE = frozenset(words("free_domains"))
 """Domains where anybody has a mailbox."""
 _MAIL = re.compile(r"[^@\s,;，；]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _MENDED = (
@@ -141,12 +27,8 @@ _MENDED = (
     ("136.com", "163.com"),
     (".ocm", ".com"),
 )
-_JUNK_MAIL = frozenset(
-    ["none", "no", "null", "test", "abc", "aaa", "a", "admin123", "123", "1234", "12345", "123456", "111", "000", "xxx", "wu"]
-)
-_JUNK_DOMAIN = frozenset(
-    ["none.com", "test.com", "example.com", "null.com", "xxx.com", "aaa.com", "abc.com", "a.com", "1.com", "123.com"]
-)
+_JUNK_MAIL = frozenset(words("no_mailboxes"))
+_JUNK_DOMAIN = frozenset(words("no_domains"))
 
 
 def credit_code(value: str) -> str:

@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from hub.identity.normal.name_tables import COMPOUND, FEMALE, MALE, MARKS, PLACEHOLDERS, READING, SURNAMES, TITLES, WORDS
+from hub.identity.normal.name_tables import COMPOUND, GENDER, MARKS, PLACEHOLDERS, READING, SURNAMES, WORDS
 from hub.identity.normal.syllables import latin
+from hub.identity.normal.tables import alternatives
 from hub.identity.normal.text import is_han, plain, sound, sounds
 
 Sounds = tuple[str, str]
@@ -27,12 +28,11 @@ class Name(NamedTuple):
     gender: str = ""
 
 
-_GENDER = dict.fromkeys(MALE.split(), "m") | dict.fromkeys(FEMALE.split(), "f")
-_TITLE = re.compile("(?:" + "|".join(sorted({*TITLES.split(), *_GENDER}, key=len, reverse=True)) + ")$")
+_TITLE = re.compile(f"(?:{alternatives('titles', 'male', 'female')})$")
 _BRACKETS = re.compile(r"[(（【\[<「][^)）】\]>」]*[)）】\]>」]?")
 _NOISE = re.compile(r"[^\w\s·•・.'-]|_", re.UNICODE)
 _MASKED = re.compile(r"([^*＊]*)[*＊]+([^*＊]*)")
-_DOTS = re.compile(r"[•・.]")
+_DOTS = re.compile(r"[·•・.]")
 
 
 @lru_cache(maxsize=32768)
@@ -41,15 +41,16 @@ def name(value: str) -> Name | None:
     text = plain(value)
     if "*" in text:
         return _mask(text)
+    if text.lower() in PLACEHOLDERS:
+        return None
     text = _NOISE.sub("", _BRACKETS.sub(" ", text)).strip(" -.'")
     compact = text.replace(" ", "").lower()
     if not compact or compact in PLACEHOLDERS:
         return None
     if is_han(compact):
         return _chinese(compact)
-    if "·" in compact or _DOTS.search(compact):
-        if is_han(joined := re.sub(r"[·•・.]", "", compact)):
-            return Name("full", joined, "", joined, ((sounds(joined), ""),))
+    if _DOTS.search(compact) and is_han(joined := _DOTS.sub("", compact)):
+        return Name("full", joined, "", joined, ((sounds(joined), ""),))
     if text.isascii():
         return _letters(text)
     return Name("nick", compact)
@@ -93,11 +94,11 @@ def _chinese(compact: str) -> Name:
 
 
 def strip_title(compact: str) -> tuple[str, str, str]:
-    """What stands before a title, the gender it tells, the title. A name of two characters is no title (王工 is, 李强 is not)."""
+    """What stands before a title, the gender it tells, the title."""
     found = _TITLE.search(compact)
     if not found or not found.start():
         return compact, "", ""
-    return compact[: found.start()], _GENDER.get(found[0], ""), found[0]
+    return compact[: found.start()], GENDER.get(found[0], ""), found[0]
 
 
 def _without_mark(compact: str) -> str:

@@ -2,60 +2,12 @@
 
 from __future__ import annotations
 
-FORMS = """有限责任公司 股份有限公司 集团股份有限公司 集团有限责任公司 集团有限公司 控股有限公司 控股集团有限公司 实业有限公司 有限公司 股份公司 有限合伙 普通合伙 总公司 集团公司 公司
-集团 个体工商户 个人独资企业 有限责任分公司"""
-LATIN_FORMS = r"(?:co\.?,?\s*ltd\.?|co\.?\s+limited|company\s+limited|limited|ltd\.?|inc\.?|llc|corp(?:oration)?\.?|company|co\.|group|gmbh|pte)"
-LATIN_TRADES = frozenset(
-    [
-        "technology",
-        "technologies",
-        "tech",
-        "trade",
-        "trading",
-        "international",
-        "intl",
-        "industry",
-        "industrial",
-        "industries",
-        "import",
-        "export",
-        "electronics",
-        "electronic",
-        "network",
-        "information",
-        "machinery",
-        "equipment",
-        "group",
-        "holdings",
-        "enterprise",
-        "enterprises",
-        "china",
-        "culture",
-        "media",
-        "consulting",
-        "logistics",
-        "design",
-        "software",
-        "automation",
-        "and",
-        "the",
-        "of",
-    ]
+from hub.identity.normal.tables import alternatives, words
+
+FORMS, PLACES = alternatives("legal_forms"), alternatives("places")
+TRADES, LATIN_TRADES = frozenset(words("trades")), frozenset(words("latin_trades"))
+LATIN_FORMS = (
+    r"(?:co\.?,?\s*ltd\.?|co\.?\s+limited|company\s+limited|limited|ltd\.?|inc\.?|llc|"
+    r"corp(?:oration)?\.?|company|co\.|group|gmbh|pte)"
 )
-TRADES = """
-科技 信息技术 信息科技 网络科技 网络技术 网络 信息 电子商务 电商 商贸 贸易 工贸 实业 电子 电子科技 机械 机械设备 机械制造 机电 机电设备 自动化设备 自动化 建材 建筑材料 装饰工程 装饰 装修 装潢 建筑工程 建筑
-建设 建设工程 工程 土木工程 市政工程 化工 化学 塑胶 塑料 橡胶 五金 五金制品 模具 服饰 服装 制衣 纺织 纺织品 针织 布业 鞋业 皮革 皮具 箱包 食品 饮品 饮料 餐饮管理 餐饮 餐饮服务 农业发展 农业 农业科技 农产品
-生物科技 生物技术 生物 医药 药业 制药 医药科技 医疗器械 医疗 医疗科技 医疗设备 健康管理 健康 健康科技 教育咨询 教育 教育科技 培训 文化传媒 文化 传媒 文化传播 传播 文化发展 文化艺术 广告 广告传媒 会展服务 会展 展览
-企业管理 企业管理咨询 管理咨询 咨询 管理 商务咨询 商务 商务服务 财务咨询 财务 税务 财税 人力资源 劳务 劳务派遣 物业管理 物业 物业服务 物流 快递 运输 货运 供应链管理 供应链 国际货运代理 货运代理 国际物流 国际贸易 汽车销售
-汽车 汽车零部件 汽车配件 汽车服务 汽车用品 新能源 新能源科技 能源 能源科技 环保科技 环保 环境科技 环境工程 节能科技 节能 照明 灯饰 光电 光电科技 半导体 通信技术 通信 通讯 通讯设备 软件 软件技术 数据科技 数据
-数字科技 数码 数码科技 智能科技 智能 智能设备 人工智能 机器人 电气 电器 电力工程 电力 电力设备 电缆 仪器仪表 仪器 仪表 家具 家居 家居用品 日用品 日用百货 百货 化妆品 美容 美容美发 母婴用品 母婴 玩具 包装材料
-包装 包装制品 印刷 印务 纸业 纸制品 钢铁 钢材 金属材料 金属制品 金属 铝业 铜业 不锈钢 矿业 石油化工 石化 石油 燃气 水务 园林绿化 园林 景观 旅游 旅行社 酒店管理 酒店 宾馆 体育文化 体育 体育用品 影视 影视文化 影业
-珠宝 首饰 黄金 茶业 茶叶 酒业 酒类 水产 海鲜 粮油 粮食 米业 面粉 进出口 进出口贸易 投资 投资管理 资产管理 资本 基金 基金管理 融资租赁 保险 保险代理 保险经纪 房地产 房地产开发 置业 地产 房产 房产经纪 不动产
-租赁 设备租赁 安防 安防科技 消防 消防工程 消防设备 检测 检测技术 技术服务 技术 技术开发 设备 设备制造 制造 精密机械 精密 精工 电机 电源 电池 锂电 光伏 风电 航空 航天 船舶 轴承 阀门 泵业 管业 管道 门窗 幕墙 玻璃
-陶瓷 石材 木业 地板 涂料 油漆 胶粘剂 新材料 新材料科技 复合材料 材料 材料科技 园艺 花卉 种业 饲料 畜牧 养殖 牧业 宠物 宠物用品 眼镜 钟表 乐器 文具 办公用品 办公设备 图书 出版 游戏 动漫 互动 互联网 云计算 大数据 区块链
-物联网 物联网科技 电梯 暖通 制冷 冷链 仓储 超市 便利店 连锁 生鲜 果业 果蔬 蔬菜 保洁 家政 家政服务 安装 安装工程 测绘 勘察设计 设计 规划设计 工业 工业设计 国际 发展 产业 企业 服务 信息服务 信息咨询 策划 品牌管理 品牌策划
-"""
-PLACES = """厂 店 商行 经营部 门市部 工作室 中心 事务所 合作社 专业合作社 超市 酒店 饭店 餐厅 宾馆 学校 小学 中学 大学 学院 幼儿园 医院 诊所 卫生院 药房 药店 银行 支行 协会 学会 商会 研究院 研究所 基金会 委员会 管理局
-旗舰店 专卖店 专营店 服务部 批发部 营业部 加工厂 旅行社 俱乐部 会所 律师事务所 会计师事务所 办事处 代表处 商店 茶楼 农场 林场 出版社 杂志社 车行 网吧 美容院 养殖场 村委会 居委会 派出所 商城 商场 百货 集团"""
-"""Endings of organisations that are no company by form."""
 BRANCH = r"(?:分公司|分行|支行|分店|分厂|办事处|分部|分院|分校|营业部|代表处)$"

@@ -10,12 +10,11 @@ from hub.identity.normal import areas
 from hub.identity.normal.org_tables import BRANCH, FORMS, LATIN_FORMS, LATIN_TRADES, PLACES, TRADES
 from hub.identity.normal.text import is_han, plain, sounds
 
-_FORM = re.compile("(?:" + "|".join(sorted(FORMS.split(), key=len, reverse=True)) + ")$")
-_PLACE = re.compile("(?:" + "|".join(sorted(set(PLACES.split()), key=len, reverse=True)) + ")$")
+_FORM = re.compile(f"(?:{FORMS})$")
+_PLACE = re.compile(f"(?:{PLACES})$")
 _LATIN_FORM = re.compile(rf"(?:[\s,.]+|\b){LATIN_FORMS}\s*$", re.IGNORECASE)
 _BRANCH = re.compile(BRANCH)
-_TRADES = frozenset(TRADES.split())
-_LONGEST = max(map(len, _TRADES))
+_LONGEST = max(map(len, TRADES))
 _BRACKETS = re.compile(r"[(\[]([^)\]]*)[)\]]")
 _LAW = re.compile(r"有限|股份|公司|集团|合伙|Ltd|LTD|Inc|LLC|CO\.")
 
@@ -47,13 +46,14 @@ def org(value: str) -> Org | None:
         return _latin(text)
     text = text.replace(" ", "").strip("-,，。.")
     text, branch = _branch(text)
-    area = areas.Area()
+    area, told = areas.Area(), False
     for found in _BRACKETS.finditer(text):
         if areas.is_city(found[1]):
             area = areas.head(found[1])[0]
+        told = told or found[1] == "中国" or bool(area.province)
     text = _BRACKETS.sub("", text)
     body, form = _form(text)
-    place, rest = areas.head(body) if not area.province else (areas.Area(), body)
+    place, rest = areas.head(body) if not told else (areas.Area(), body)
     if len(rest) >= 2 and (place.city or place.province):
         body, area = rest, place
     brand, trade = _trade(body)
@@ -98,7 +98,7 @@ def _trade(body: str) -> tuple[str, str]:
     cut = len(body)
     while cut > 2:
         for size in range(min(_LONGEST, cut - 2), 1, -1):
-            if body[cut - size : cut] in _TRADES:
+            if body[cut - size : cut] in TRADES:
                 cut -= size
                 break
         else:
@@ -134,4 +134,4 @@ def is_organisation(value: str) -> bool:
     if len(text) < 4:
         return len(text) == 3 and text[-1] in "厂店" and is_han(text)
     body = re.sub(r"[()]", "", text)
-    return bool(_BRANCH.search(body) or _PLACE.search(body)) or any(body[-size:] in _TRADES for size in range(2, _LONGEST + 1))
+    return bool(_BRANCH.search(body) or _PLACE.search(body)) or any(body[-size:] in TRADES for size in range(2, _LONGEST + 1))

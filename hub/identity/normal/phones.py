@@ -8,38 +8,11 @@ from typing import NamedTuple
 
 import phonenumbers
 
+from hub.identity.normal.tables import words
 from hub.identity.normal.text import width
 
 MOBILE = re.compile(r"1[3-9]\d{9}")
-PLACEHOLDERS = frozenset(
-    [
-        "13800138000",
-        "13000000000",
-        "13100000000",
-        "13800000000",
-        "13900000000",
-        "13500000000",
-        "15000000000",
-        "18000000000",
-        "18800000000",
-        "13888888888",
-        "18888888888",
-        "13666666666",
-        "13999999999",
-        "12345678901",
-        "12345678910",
-        "13123456789",
-        "13012345678",
-        "13812345678",
-        "13912345678",
-        "18612345678",
-        "15012345678",
-        "13800000001",
-        "13811111111",
-        "13911111111",
-        "13333333333",
-    ]
-)
+PLACEHOLDERS = frozenset(words("no_phones"))
 """Numbers that people write where they have none. Numbers of all equal figures are refused by rule; the others that a
 company's own data is full of turn generic by their frequency."""
 _MASK = re.compile(r"(1[3-9]\d)[*xX＊]{4,5}(\d{4})")
@@ -146,7 +119,8 @@ def _home(digits: str) -> str:
         digits = digits[4:]
     elif digits.startswith("86") and (digits[2:3] == "0" or MOBILE.fullmatch(digits[2:])):
         digits = digits[2:]
-    digits = digits.lstrip("+")
+    if digits.startswith("+"):
+        return ""
     return digits[1:] if len(digits) == 12 and digits[0] == "0" and MOBILE.fullmatch(digits[1:]) else digits
 
 

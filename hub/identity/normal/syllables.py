@@ -6,99 +6,16 @@ import re
 from functools import cache, lru_cache
 
 from hub.identity.normal.name_tables import COMPOUND, READING, SURNAMES
+from hub.identity.normal.tables import words
 from hub.identity.normal.text import sound
 
-_INITIALS = [
-    "b",
-    "p",
-    "m",
-    "f",
-    "d",
-    "t",
-    "n",
-    "l",
-    "g",
-    "k",
-    "h",
-    "j",
-    "q",
-    "x",
-    "zh",
-    "ch",
-    "sh",
-    "r",
-    "z",
-    "c",
-    "s",
-    "y",
-    "w",
-] + [""]
-_FINALS = [
-    "a",
-    "o",
-    "e",
-    "ai",
-    "ei",
-    "ao",
-    "ou",
-    "an",
-    "en",
-    "ang",
-    "eng",
-    "ong",
-    "er",
-    "i",
-    "ia",
-    "ie",
-    "iao",
-    "iu",
-    "ian",
-    "in",
-    "iang",
-    "ing",
-    "iong",
-    "u",
-    "ua",
-    "uo",
-    "uai",
-    "ui",
-    "uan",
-    "un",
-    "uang",
-    "v",
-    "ve",
-    "ue",
-    "van",
-    "vn",
-    "ueng",
-]
+_INITIALS, _FINALS = ["", *words("pinyin_initials")], words("pinyin_finals")
 _IMPOSSIBLE = re.compile(
-    r"^(?:[bpmf](?:e$|ia|iang|iong|ong|iu$|ua|ui|un|v|ue)|f(?:ai|ao|i)|[dt](?:in|iong|v|ue|en$)|[gkhr](?:i|v|ue)|(?:zh|ch|sh|[zcs])(?:i.|v|ue)"
-    r"|[jqx](?:a|o|e|u(?:a$|o|i)|v)|[jqx](?!i|u)|y(?:i.|ei|ai$|ua$|uo|ui|v)|w(?:ong|ou|ao|e$|i|u.|v|ue)|r(?:a$|ai|ei)|[vui])"
+    r"^(?:[bpmf](?:e$|ia|iang|iong|ong|iu$|ua|ui|un|v|ue)|f(?:ai|ao|i)|[dt](?:in|iong|v|ue|en$)|[gkhr](?:i|v|ue)"
+    r"|(?:zh|ch|sh|[zcs])(?:i.|v|ue)|[jqx](?:a|o|e|u(?:a$|o|i)|v)|[jqx](?!i|u)|y(?:i.|ei|ai$|ua$|uo|ui|v)"
+    r"|w(?:ong|ou|ao|e$|i|u.|v|ue)|r(?:a$|ai|ei)|[vui])"
 )
-_ENGLISH = frozenset(
-    [
-        "linda",
-        "anna",
-        "susan",
-        "helen",
-        "dan",
-        "sean",
-        "ian",
-        "diana",
-        "alan",
-        "evan",
-        "ben",
-        "lena",
-        "tina",
-        "gina",
-        "dina",
-        "mina",
-        "lulu",
-        "coco",
-        "bella",
-    ]
-)
+_ENGLISH = frozenset(words("english_names"))
 _VARIANTS = (("lyu", "lv"), ("nyu", "nv"), ("lue", "lve"), ("nue", "nve"), ("lü", "lv"), ("nü", "nv"), ("ü", "v"))
 
 

@@ -1,0 +1,74 @@
+"""How likely two units are one customer: what forbids it, the evidence, and who else they may be."""
+
+from __future__ import annotations
+
+from math import log2
+
+from hub.identity import score_company, score_other, score_person
+from hub.identity.score import Context, Score
+from hub.identity.store import Evidence
+from hub.identity.unit import Unit
+
+
+def forbidden(a: Unit, b: Unit, context: Context) -> str:
+    """The rule by which two units are never one customer, '' when there is none."""
+    if a.kind and b.kind and a.kind != b.kind:
+        return "kinds"
+    if a.code and b.code and not a.code & b.code:
+        return "codes"
+    if context.single_source and set(a.sources) & set(b.sources):
+        return "source"
+    if "company" in (a.kind, b.kind) and a.orgs and b.orgs and not (a.code & b.code):
+        branches, others = {org.branch for org in a.orgs if org.branch}, {org.branch for org in b.orgs if org.branch}
+        if _apart(branches, others, a, b):
+            return "branch"
+    return ""
+
+
+def _apart(a: set[str], b: set[str], one: Unit, other: Unit) -> bool:
+    """Two branches of different places, or a branch and a whole company of the same brand."""
+    if a and b:
+        return "*" not in a and "*" not in b and not a & b
+    whole = other if a else one
+    return bool(a or b) and any(org.legal for org in whole.orgs)
+
+
+def compare(a: Unit, b: Unit, context: Context) -> Score:
+    """How likely the two are one customer."""
+    if rule := forbidden(a, b, context):
+        return Score(-99.0, (), rule)
+    kind = a.kind or b.kind or "person"
+    if kind == "company":
+        evidence = score_company.evidence(a, b, context)
+    elif kind == "person":
+        evidence = score_person.evidence(a, b, context)
+    else:
+        evidence = []
+    if a.extra and b.extra:
+        evidence += score_other.evidence(a, b, context)
+    bits = context.prior(kind) + sum(item.bits for item in evidence)
+    if kind == "person":
+        return _with_alternatives(bits, evidence, context)
+    return Score(bits, tuple(evidence))
+
+
+def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) -> Score:
+    """Odds against strangers, one of the household and a colleague together: who lives with somebody shares his number and his
+    address, so that these two say little about which of them it is."""
+    kinds = {item.kind for item in evidence if item.bits > 0}
+    total, nearest, name = 2.0**-bits, bits, ""
+    for other, needed in (("household", _HOME), ("colleagues", _OFFICE)):
+        if kinds.isdisjoint(needed):
+            continue
+        table = context.model.alternatives[other]
+        against = table.prior + sum(table.bits.get((item.kind, item.level), item.bits) for item in evidence)
+        total += 2.0**-against
+        if against < nearest:
+            nearest, name = against, other
+    combined = -log2(total)
+    if name and combined < bits - 1.0:
+        evidence = [*evidence, Evidence("alternative", name, combined - bits)]
+    return Score(combined, tuple(evidence))
+
+
+_HOME, _OFFICE = frozenset({"phone", "place", "mail"}), frozenset({"work", "mail"})

@@ -1,0 +1,24 @@
+"""The tables of words (tables.yaml), read once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+
+@cache
+def _tables() -> dict[str, str]:
+    text = (Path(__file__).parent / "tables.yaml").read_text("utf-8")
+    return yaml.safe_load(text)  # type: ignore[no-any-return]
+
+
+def words(name: str) -> list[str]:
+    """A table's words in their order. KeyError: no such table."""
+    return str(_tables()[name]).split()
+
+
+def alternatives(*names: str) -> str:
+    """Words of tables as a regular expression, the longest first."""
+    return "|".join(sorted({word for name in names for word in words(name)}, key=len, reverse=True))

@@ -1,0 +1,134 @@
+"""The engine on a store of dictionaries: what is joined, what is kept apart, and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+import pytest
+
+from hub.identity.engine import Arrival, Engine
+from hub.identity.memory import MemoryStore
+from hub.identity.rows import features
+
+COLLEAGUES = [("赵敏", "a"), ("钱进", "b"), ("孙立", "c"), ("李娜", "d")]
+
+
+def engine(**options: Any) -> Engine:
+    numbers = itertools.count()
+    return Engine(
+        lambda kind, value: blake2b(f"{kind}\x1f{value}".encode(), digest_size=16).digest(),
+        lambda: f"c{next(numbers):06d}",
+        **options,
+    )
+
+
+def row(rid: str, name: str = "", *, source: str = "crm", ids: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    given = ids if ids is not None else {"id": rid}
+    return {"rid": rid, "source": source, "shop": source + "1", "kind": "person", "name": name, "ids": given, **more}
+
+
+def groups(rows: Iterable[dict[str, Any]], *, batch: int = 100, **options: Any) -> tuple[MemoryStore, list[set[str]]]:
+    """The groups that the engine makes of rows."""
+    store, deciding = MemoryStore(), engine(**options)
+    arrivals = [Arrival(item["rid"], features(item)) for item in rows]
+    for start in range(0, len(arrivals), batch):
+        deciding.resolve(store, arrivals[start : start + batch])
+    found: dict[str, set[str]] = {}
+    for ref, profile in store.profiles.items():
+        found.setdefault(profile.customer, set()).add(ref)
+    return store, sorted(found.values(), key=min)
+
+
+A, B = row("a", "张晓伟", phones=["13812345679"]), row("b", "張曉偉", source="excel", ids={}, phones=["+86 138-1234-5679"])
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_name_and_a_number_join(batch: int) -> None:
+    store, found = groups([A, B], batch=batch)
+    assert found == [{"a", "b"}]
+    link = next(link for link in store.links.values() if link.rule == "score")
+    assert {(item.kind, item.level) for item in link.evidence} >= {("phone", "same"), ("name", "same")}
+    assert link.model == engine().model.version
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_shared_number_does_not_join_two_names(batch: int) -> None:
+    assert groups([A, row("b", "李秀英", phones=["13812345679"])], batch=batch)[1] == [{"a"}, {"b"}]
+
+
+def test_a_name_alone_never_joins() -> None:
+    assert groups([row("a", "欧阳晓伟"), row("b", "欧阳晓伟")])[1] == [{"a"}, {"b"}]
+
+
+def test_a_number_with_many_names_is_nobodys() -> None:
+    rows = [row(rid, name, phones=["13812345679"]) for name, rid in COLLEAGUES]
+    rows.append(row("e", phones=["13812345679"], ids={"openid": "o1"}, source="miniapp"))
+    assert len(groups(rows)[1]) == 5
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_one_account_is_one_customer(batch: int) -> None:
+    ids = {"unionid": "u1"}
+    rows = [
+        row("a", "时光", ids=ids, source="wecom", remark="张晓伟"),
+        row("b", "微信用户", ids=ids, source="miniapp", phones=["13812345679"]),
+    ]
+    assert groups([*rows, row("c", "张晓伟", phones=["13812345679"])], batch=batch)[1] == [{"a", "b", "c"}]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_two_valid_codes_are_two_companies(batch: int) -> None:
+    def company(rid: str, code: str) -> dict[str, Any]:
+        return {**row(rid, "杭州华美科技有限公司", phones=["0571-88886666"], credit_code=code), "kind": "company"}
+
+    assert groups([company("a", "91330100MA27X5A129"), company("b", "91330100MA27X5A129")], batch=batch)[1] == [{"a", "b"}]
+    codes = ["91310000775785552L", "91330100799655058B"]
+    assert groups([company("a", codes[0]), company("b", codes[1])], batch=batch)[1] == [{"a"}, {"b"}]
+
+
+def test_a_branch_is_not_its_parent() -> None:
+    rows = [
+        row("a", "杭州华美科技有限公司", phones=["0571-88886666"]),
+        row("b", "杭州华美科技有限公司宁波分公司", phones=["0571-88886666"]),
+    ]
+    store, found = groups([{**item, "kind": "company"} for item in rows])
+    assert found == [{"a"}, {"b"}]
+    assert [(item.a, item.b, item.kind) for item in store.relations.values()] == [("b", "a", "branch_of")]
+
+
+def test_a_person_is_not_his_company() -> None:
+    company = {**row("a", "杭州华美科技有限公司", phones=["13812345679"]), "kind": "company"}
+    store, found = groups([company, row("b", "张晓伟", company="华美科技", phones=["13812345679"])])
+    assert found == [{"a"}, {"b"}]
+    assert [item.kind for item in store.relations.values()] == ["works_at"]
+
+
+def order(rid: str, buyer: str, name: str, phone: str) -> dict[str, Any]:
+    where = {"province": "浙江省", "city": "杭州市", "district": "西湖区", "address": "文三****"}
+    return row(rid, name, source="taobao", ids={"buyer_open_uid": buyer}, phones=[phone], nick="小**1", **where)
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_the_usual_receiver_is_the_buyer_and_the_other_is_not(batch: int) -> None:
+    usual = [order(f"o{i}", "buyer", "张**", "138****5679") for i in range(3)]
+    gift = order("o9", "buyer", "李**", "139****1111")
+    people = [row("p1", "张晓伟", phones=["13812345679"]), row("p2", "李秀英", phones=["13912341111"])]
+    assert groups([*usual, gift, *people], batch=batch)[1] == [{"o0", "o1", "o2", "o9", "p1"}, {"p2"}]
+
+
+def test_what_has_not_changed_changes_nothing() -> None:
+    store, deciding = MemoryStore(), engine()
+    arrivals = [Arrival(item["rid"], features(item)) for item in (A, B)]
+    deciding.resolve(store, arrivals)
+    change = deciding.resolve(store, arrivals)
+    assert not change.saved
+    assert not change.links
+    assert not change.counts
+
+
+def test_swapped_cells_are_put_right() -> None:
+    swapped = row("b", "13812345679", phones=["张晓伟"], source="excel", ids={})
+    assert groups([A, swapped])[1] == [{"a", "b"}]
