@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +30,17 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    on: Literal["deal.signed", "deal.reversed", "order.paid", "order.completed", "refund.succeeded", "delivery.sent"] = Field(
+    on: Literal[
+        "deal.signed",
+        "deal.reversed",
+        "order.paid",
+        "order.completed",
+        "refund.succeeded",
+        "delivery.sent",
+        "invoice.requested",
+        "invoice.issued",
+        "payment.received",
+    ] = Field(
         # In a file the key is ``event``: YAML 1.1 reads a bare ``on`` as true.
         validation_alias=AliasChoices("event", "on")
     )
@@ -103,6 +114,45 @@ def compiled_pattern(pattern: str) -> Any:
     return re2.compile(pattern, options)
 
 
+class TaxItem(BaseModel):
+    """How goods or services are invoiced: which tax classification code, at which rate, since when.
+
+    item, title: patterns over the line's item code and title; both must match. rate: percent. name: what the invoice calls
+    it; empty = the line's own title. policy: the code of a relief (数电票 01…18). since, until: days, both included.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    item: str = "*"
+    title: str = "*"
+    tax_code: str = Field(pattern=r"^[1-6]\d{18}$")
+    rate: str = Field(pattern=r"^\d{1,2}(\.\d{1,3})?$")
+    name: str = ""
+    unit: str = ""
+    policy: str = ""
+    since: date = date(2000, 1, 1)
+    until: date = date(9999, 12, 31)
+
+    def takes(self, item: str, title: str, day: date) -> bool:
+        """Whether this row is about such a line on that day."""
+        matched = fnmatchcase(item, self.item) and fnmatchcase(title, self.title)
+        return matched and self.since <= day <= self.until
+
+
+class Invoicing(BaseModel):
+    """What accountants decide about invoices. kind: where the source names none; empty = somebody has to say it.
+
+    items: the first that takes a line counts; a line that none takes waits for finance. accepted_tax_ids: ids whose check
+    fails and which are sent all the same (test ids of invoicing services).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal[
+        "", "digital_special", "digital_general", "electronic_special", "electronic_general", "paper_special", "paper_general"
+    ] = ""
+    items: list[TaxItem] = Field(default_factory=list)
+    accepted_tax_ids: list[str] = Field(default_factory=list)
+
+
 class Settings(BaseSettings):
     """All settings of the hub. Paths are relative to the working directory.
 
@@ -130,6 +180,7 @@ class Settings(BaseSettings):
     chat_keep_days: int = Field(default=180, ge=1, le=3650)
     chat_withdrawn: Literal["delete", "keep"] = "delete"
     tag_rules: list[TagRule] = Field(default_factory=list)
+    invoicing: Invoicing = Field(default_factory=Invoicing)
 
     @classmethod
     def settings_customise_sources(

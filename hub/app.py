@@ -11,8 +11,8 @@ from flask import Flask, Response
 from hub.core import Hub
 
 PAGES = (
-    "dashboard", "accounts", "account_new", "connectors", "runs", "customers", "customer_change", "deliveries", "reconcile",
-    "tag_rules", "quarantine", "inbox", "users_page", "about",
+    "dashboard", "accounts", "account_new", "connectors", "runs", "customers", "customer_change", "deliveries", "invoices",
+    "reconcile", "tag_rules", "quarantine", "inbox", "users_page", "about",
 )  # fmt: skip
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

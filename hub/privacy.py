@@ -159,6 +159,8 @@ def _blank_invoices(conn: Connection, refs: Sequence[str]) -> None:
     orders = [row[0] for row in select_in(conn, "orders", ("ref",), "profile_ref", refs)]
     deals = [row[0] for row in select_in(conn, "deal", ("ref",), "profile_ref", refs)]
     rows = [{"ref": row["ref"]} for row in _requests(conn, refs, orders, deals)]
+    about = [*orders, *deals, *(row["ref"] for row in rows)]
+    delete_in(conn, "invoice_fill", "delivery_id", [row[0] for row in select_in(conn, "delivery", ("id",), "subject", about)])
     if rows:
         blank = ", ".join(f"{name} = NULL" for name in BUYER)
         conn.execute(text(f"UPDATE invoice_request SET {blank} WHERE ref = :ref"), rows)  # noqa: S608 - constants

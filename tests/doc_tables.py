@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from config.settings import Settings
 from connectors.manifest import Manifest
@@ -93,6 +94,8 @@ def settings_table(lang: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
     if value is None or value == "":
         return "–"
     return f"`{yaml.safe_dump(str(value) if isinstance(value, Path) else value, default_flow_style=True).splitlines()[0]}`"

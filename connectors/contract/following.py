@@ -183,3 +183,10 @@ def reversal_of(document: Document, invoice: InvoiceRequest, number: str) -> Doc
         invoice=red,
         reverses=document.number,
     )
+
+
+def taken_back_sample(document: Document) -> Document:
+    """A document without an invoice taken back, as the hub makes it."""
+    lines = tuple(dataclasses.replace(line, amount=Money(-line.amount.minor)) for line in document.lines)
+    amount = Money(-document.amount.minor)
+    return dataclasses.replace(document, number="LSR0000001", amount=amount, lines=lines, reverses=document.number)

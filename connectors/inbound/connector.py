@@ -11,7 +11,7 @@ from connectors.base import Config, EventSource, Finding, Opened, Outcome, Platf
 from connectors.errors import BadPush
 from connectors.schemes import verify_webhook, webhook_key
 
-TYPES = ("customer", "lead", "order", "deal")
+TYPES = ("customer", "lead", "order", "deal", "invoice")
 MOST = 500
 """Records in one push."""
 LONGEST_ID = 128

@@ -29,13 +29,16 @@ _FORM = """<!doctype html><meta charset="utf-8"><title>活动报名 Event regist
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 
 
+KINDS = ("customer", "lead", "order", "deal", "invoice")
+
+
 class FormSender(Simulator):
     """Holds records by type and id. A push about an unchanged record is a retry and bears the same webhook-id."""
 
     name = "inbound"
 
     def __init__(self, now: Any = None) -> None:
-        self.records: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in ("customer", "lead", "order", "deal")}
+        self.records: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
         self.versions: dict[tuple[str, str], int] = {}
         super().__init__(now)
 
@@ -72,7 +75,7 @@ class FormSender(Simulator):
         number = len(self.records[stream]) + 1
         key = f"{stream[0].upper()}{number:06d}"
         stamp = moment.isoformat(timespec="seconds")
-        make = {"order": _order, "deal": _deal}.get(stream, _customer)
+        make = {"order": _order, "deal": _deal, "invoice": _invoice}.get(stream, _customer)
         self.records[stream][key] = {"id": key, **make(number), "created_at": stamp, "updated_at": stamp}
         self.versions[stream, key] = 1
         return key
@@ -172,4 +175,27 @@ def _deal(number: int) -> dict[str, Any]:
         "owner": "wang",
         "customer": {"id": f"K{number:06d}", "kind": "company", "name": f"示例{number}科技有限公司"},
         "lines": [{"key": "1", "title": "服务费", "quantity": "12", "amount": "36000.00", "tax_rate": "6"}],
+        "invoice": {
+            "status": "requested",
+            "kind": "digital_special",
+            "title": f"示例{number}科技有限公司",
+            "email": "fp@example.com",
+        },
+    }
+
+
+def _invoice(number: int) -> dict[str, Any]:
+    return {
+        "number": f"KP{number:06d}",
+        "status": "requested",
+        "deal": f"D{number:06d}",
+        "customer": f"K{number:06d}",
+        "kind": "digital_general",
+        "buyer_kind": "company",
+        "title": "示例机械有限公司",
+        "tax_id": "92330106MABCDEF103",
+        "bank": "示例银行杭州支行",
+        "account": "6222000000000001",
+        "amount": "1060.00",
+        "lines": [{"key": "1", "title": "服务费", "amount": "1060.00", "tax_rate": "6", "tax_code": "3049900000000000000"}],
     }

@@ -11,6 +11,13 @@ from pydantic import field_validator, model_validator
 
 from connectors.base import Config, setting
 
+
+def table(text: str) -> list[tuple[str, str]]:
+    """The lines of a mapping table as (left, right)."""
+    parts = (line.partition("=") for line in text.splitlines() if line.strip())
+    return [(left.strip(), right.strip()) for left, _, right in parts]
+
+
 _APP_ID = re.compile(r"[^_,\s]+_[A-Za-z0-9+/]{32}")
 _AUTH_ZH = "系统管理 → 第三方系统登录授权"
 _AUTH_EN = "System management → Third-party system login authorisation"
@@ -115,6 +122,38 @@ class KingdeeConfig(Config):
         default=False,
         advanced=True,
     )
+    materials: str = setting(
+        "物料对照表",
+        "Material table",
+        where_zh="每行“来源商品编码=金蝶物料编码”，来源编码可用 *；填了以后，没有对应的编码会停下等人，不再用默认物料",
+        where_en="A line each: source code=Kingdee material, * allowed on the left; any other code stops the document",
+        default="",
+        advanced=True,
+    )
+    customers: str = setting(
+        "客户对照表",
+        "Customer table",
+        where_zh="每行“本系统客户编码或税号=金蝶客户编码”",
+        where_en="A line each: our customer code or a tax id=Kingdee customer code",
+        default="",
+        advanced=True,
+    )
+    match_tax_id: bool = setting(
+        "按税号沿用已有客户",
+        "Adopt customers by tax id",
+        where_zh="金蝶里已有同一纳税登记号的客户时用它，不另建",
+        where_en="A customer with the same tax id in Kingdee is used, and no second one made",
+        default=False,
+        advanced=True,
+    )
+    create_customers: bool = setting(
+        "自动新增客户",
+        "Create customers",
+        where_zh="关闭时，金蝶里没有的客户会停下等人",
+        where_en="When off, a customer that Kingdee lacks stops the document",
+        default=True,
+        advanced=True,
+    )
     send_contact: bool = setting(
         "发送电话和地址",
         "Send phone and address",
@@ -165,6 +204,15 @@ class KingdeeConfig(Config):
         # these are joined by commas in X-Kd-Appdata; a comma inside would sign in as somebody else
         if "," in value:
             raise ValueError("不能含逗号 / must not contain a comma")
+        return value
+
+    @field_validator("materials", "customers")
+    @classmethod
+    def _table(cls, value: str) -> str:
+        for line in filter(str.strip, value.splitlines()):
+            left, sign, right = line.partition("=")
+            if not (sign and left.strip() and right.strip()):
+                raise ValueError("每行写成 左边=右边 / a line is left=right")
         return value
 
     @field_validator("tax_rate")

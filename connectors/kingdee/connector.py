@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from connectors import errors
-from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Token, Verdict
+from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Status, Token, Verdict
 from connectors.http import Runtime, exact_json, with_headers
 from connectors.kingdee import answers, checkup, documents, signin
 from connectors.kingdee.config import KingdeeConfig
@@ -85,13 +85,13 @@ class Kingdee(Sink):
         found = {row[form.key]: row for row in rows}
         if len(found) > 1:
             raise errors.Rejected("kingdee.ambiguous", number=document.number)
-        return self._receipt(form, *found.values()) if found else None
+        return self._receipt(document, form, *found.values()) if found else None
 
     def send(self, document: Document) -> Receipt:
         """Ensure the customer, save, submit, audit. What goes wrong after the save says so in its params."""
         documents.check(self.config, document)
-        self._ensure_customer(document.party)
-        self._save(FORMS[document.kind].id, documents.model(self.config, document), document.number)
+        party = replace(document.party, code=self._ensure_customer(document.party))
+        self._save(FORMS[document.kind].id, documents.model(self.config, replace(document, party=party)), document.number)
         with _saved(document.number):
             receipt = self.find(document)
             if receipt is None:
@@ -105,6 +105,15 @@ class Kingdee(Sink):
             raise errors.Rejected("kingdee.vanished", number=document.number)
         return self._complete(document, now)
 
+    def status(self, document: Document, receipt: Receipt) -> Status:
+        """Approval, cancellation, and of a receivable what was received by now. Deleted = no such id any more."""
+        form = FORMS[document.kind]
+        keys = (*form.keys, *documents.FOLLOWED[document.kind])
+        rows = self._query(form.id, keys, f"{form.number} = '{documents.quoted(document.number)}'")
+        if not rows:
+            return Status("deleted", gone=True, final=True)
+        return documents.status(form, rows[0])
+
     def _complete(self, document: Document, receipt: Receipt) -> Receipt:
         if receipt.complete:
             return receipt
@@ -117,7 +126,10 @@ class Kingdee(Sink):
         state = self._advance(form.id, form.key, receipt.platform_id, receipt.number, receipt.state, goal)
         return replace(receipt, state=state, complete=True)
 
-    def _receipt(self, form: Form, row: dict[str, Any]) -> Receipt:
+    def _receipt(self, document: Document, form: Form, row: dict[str, Any]) -> Receipt:
+        theirs, ours = str(row[form.party] or ""), document.party.code
+        if theirs not in ("", ours) and theirs == self._known_as(document.party):
+            theirs = ours
         cancelled = row["FCancelStatus"] == "B"
         state = CANCELLED if cancelled else str(row["FDocumentStatus"])
         return Receipt(
@@ -126,28 +138,48 @@ class Kingdee(Sink):
             state=state,
             complete=state in ("A", "B", "C", "D") and state not in NEXT[self.config.finish],
             amount=Money(fen(row[form.amount])),
-            party_code=str(row[form.party] or ""),
+            party_code=theirs,
         )
 
     # -- the customer
 
-    def _ensure_customer(self, party: Party) -> None:
-        """The customer of this code, audited. One that somebody else has just made is adopted."""
-        row = self._customer(party.code)
+    def _ensure_customer(self, party: Party) -> str:
+        """The customer, audited; its code over there. One that somebody else has just made is adopted."""
+        code = self._known_as(party)
+        row = self._customer(code)
+        if row is None and (code != party.code or not self.config.create_customers):
+            raise errors.Rejected("kingdee.customer_unmapped", customer=code)
         if row is None:
             with suppress(errors.Duplicate):
-                self._save("BD_Customer", documents.customer(self.config, party), party.code)
-            row = self._customer(party.code)
+                self._save("BD_Customer", documents.customer(self.config, party), code)
+            row = self._customer(code)
         if row is None:
-            raise errors.Rejected("kingdee.customer_elsewhere", customer=party.code)
+            raise errors.Rejected("kingdee.customer_elsewhere", customer=code)
         if row["FForbidStatus"] == "B":
-            raise errors.Rejected("kingdee.customer_forbidden", customer=party.code)
-        self._advance("BD_Customer", "FCUSTID", str(row["FCUSTID"]), party.code, str(row["FDocumentStatus"]), "audit")
+            raise errors.Rejected("kingdee.customer_forbidden", customer=code)
+        self._advance("BD_Customer", "FCUSTID", str(row["FCUSTID"]), code, str(row["FDocumentStatus"]), "audit")
+        return code
+
+    def _known_as(self, party: Party) -> str:
+        """The party's code over there: the account's table, else the customer with its tax id, else our own."""
+        named = documents.named_customer(self.config, party)
+        if named or not self.config.match_tax_id or not party.tax_id:
+            return named or party.code
+        only = f"FTAXREGISTERCODE = '{documents.quoted(party.tax_id)}' and {self._mine()}"
+        codes = {str(row["FNumber"]) for row in self._query("BD_Customer", documents.CUSTOMER_KEYS, only)}
+        if party.code in codes or not codes:
+            return party.code
+        if len(codes) > 1:
+            raise errors.Rejected("kingdee.customer_several", customer=party.code)
+        return codes.pop()
+
+    def _mine(self) -> str:
+        # an allocated customer has a record of its own in each organisation that uses it
+        return f"FUseOrgId.FNumber = '{documents.quoted(self.config.org_num)}'"
 
     def _customer(self, code: str) -> dict[str, Any] | None:
-        # an allocated customer has a record of its own in each organisation that uses it
-        mine = f"FNumber = '{documents.quoted(code)}' and FUseOrgId.FNumber = '{documents.quoted(self.config.org_num)}'"
-        rows = self._query("BD_Customer", documents.CUSTOMER_KEYS, mine)
+        only = f"FNumber = '{documents.quoted(code)}' and {self._mine()}"
+        rows = self._query("BD_Customer", documents.CUSTOMER_KEYS, only)
         return rows[0] if rows else None
 
     # -- calls

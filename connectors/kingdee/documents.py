@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
 from typing import Any
 
-from connectors.base import Document, DocumentLine, Party
+from connectors.base import Document, DocumentLine, Party, Status
 from connectors.errors import ConfigError, Rejected
-from connectors.kingdee.config import KingdeeConfig
-from connectors.money import priced, split_tax, yuan
+from connectors.kingdee.config import KingdeeConfig, table
+from connectors.money import Money, fen, priced, split_tax, yuan
 
 FEN = Decimal("0.01")
 TEXT = 200
@@ -45,6 +46,9 @@ FORMS = {
 """Document kind -> form."""
 
 
+RECEIVED = "FRelateHadPayAmount"
+"""What was received on a receivable (docs: object AR_receivable)."""
+FOLLOWED: dict[str, tuple[str, ...]] = {"receivable": (RECEIVED,), "settlement": (RECEIVED,), "sales_order": ()}
 CUSTOMER_KEYS = ("FCUSTID", "FNumber", "FDocumentStatus", "FForbidStatus", "FUseOrgId.FNumber")
 
 
@@ -72,6 +76,19 @@ def check(config: KingdeeConfig, document: Document) -> None:
 def lines_of(document: Document) -> tuple[DocumentLine, ...]:
     """The lines; a document without any is one line of its amount."""
     return document.lines or (DocumentLine(title=document.note or document.number, amount=document.amount),)
+
+
+def status(form: Form, row: dict[str, Any]) -> Status:
+    """What a queried row says of a document."""
+    state = "cancelled" if row["FCancelStatus"] == "B" else str(row["FDocumentStatus"])
+    received = Money(fen(row[RECEIVED] or 0)) if RECEIVED in row else None
+    whole = received is not None and received.minor == fen(row[form.amount])
+    return Status(state, approved=state == "C", received=received, gone=state == "cancelled", final=whole and state == "C")
+
+
+def named_customer(config: KingdeeConfig, party: Party) -> str:
+    """The Kingdee code that the account's table gives a party; '' where it gives none."""
+    return next((right for left, right in table(config.customers) if left in (party.code, party.tax_id)), "")
 
 
 def customer(config: KingdeeConfig, party: Party) -> dict[str, Any]:
@@ -210,6 +227,12 @@ def _decimal(value: str, field: str) -> Decimal:
 
 
 def _material(config: KingdeeConfig, line: DocumentLine) -> str:
+    """The material of a line. Raises Rejected for a code that the account's table lacks: none is guessed."""
+    if config.materials and line.item_code:
+        found = next((right for left, right in table(config.materials) if fnmatchcase(line.item_code, left)), None)
+        if found is None:
+            raise Rejected("kingdee.material_unmapped", item=line.item_code)
+        return found
     return line.item_code if config.use_item_codes and line.item_code else config.material_code
 
 

@@ -102,6 +102,7 @@ RECEIVABLE = Form(
         "FPAYORGID": _ORG, "FSALEORGID": _ORG, "FSALEDEPTID": "BD_Department", "FSALEERID": "BD_Saler",
         "FBUSINESSTYPE": TEXT, "FSetAccountType": TEXT, "FCancelStatus": TEXT, "FAR_Remark": TEXT,
         "FALLAMOUNTFOR": NUMBER, "FWRITTENOFFSTATUS": TEXT, "FOPENSTATUS": TEXT,
+        "FRelateHadPayAmount": NUMBER,
     },
     required=("FBillTypeID", "FDATE", "FENDDATE_H", "FCUSTOMERID", "FCURRENCYID", "FSETTLEORGID", "FPAYORGID"),
     groups={

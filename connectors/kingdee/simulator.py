@@ -16,6 +16,7 @@ from flask import Flask, Response, request
 
 from connectors.kingdee.sim_auth import LOGINS, Gate, WrongAccountSet
 from connectors.kingdee.sim_books import Bill, Books, Refused, kind_of, total_of
+from connectors.kingdee.sim_forms import ORDER, RECEIVABLE
 from connectors.kingdee.sim_query import Query
 from connectors.kingdee.sim_services import LOST, Services, UnknownService, failure, unwrap
 from connectors.sandbox import Simulator
@@ -60,6 +61,24 @@ class KingdeeSimulator(Simulator):
             "auth_mode": mode, **secrets, "org_num": "100", "material_code": "SVC-001", "unit_code": "Pcs",
             "saler_code": "S007", "dept_code": "D01", "pay_condition": "SKTJ01", "settlement_mark": SETTLEMENT_MARK,
         }  # fmt: skip
+
+    def advance(self, number: str, what: str, minor: int = 0) -> str:
+        """See Simulator: finance audits, receives money on a receivable, or cancels the bill."""
+        with self.lock:
+            bill = next(b for form in (ORDER, RECEIVABLE) if (b := self.books.by_number(form, number)))
+            if what == "approve":
+                for operation in {"A": ("Submit", "Audit"), "D": ("Submit", "Audit"), "B": ("Audit",)}.get(bill.state, ()):
+                    self.books.move(bill, operation)
+            elif what == "pay":
+                paid = bill.values.get("FRelateHadPayAmount", Decimal(0)) + Decimal(minor).scaleb(-2)
+                bill.values["FRelateHadPayAmount"] = paid
+                bill.values["FWRITTENOFFSTATUS"] = "C" if paid == total_of(bill) else "B"
+                return f"SKD{bill.id}-{int(paid * 100)}"
+            elif what == "remove":
+                bill.values["FCancelStatus"] = "B"
+            else:
+                raise ValueError(what)
+        return ""
 
     def kill_tokens(self) -> None:
         """All sessions are lost."""

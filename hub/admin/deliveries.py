@@ -9,6 +9,7 @@ from typing import Any
 from flask import abort, render_template, request
 from sqlalchemy import Connection, select
 
+from connectors.invoices import RED_REASONS
 from hub.admin import overview, paging, show
 from hub.admin.web import audited, back, done, may, needs, page, reason_given, rows, the_hub, who
 from hub.admin.words import document_title, error_words
@@ -18,10 +19,10 @@ from hub.models.base import table
 pages = page("deliveries", "/deliveries")
 DELIVERY = overview.DELIVERY
 DEAL, ORDER, REFUND, PROFILE = table(Deal), table(Order), table(Refund), table(Profile)
-STATES = ("pending", "sending", "rejected", "in_doubt", "sent", "cancelled")
+STATES = ("pending", "sending", "incomplete", "rejected", "in_doubt", "sent", "cancelled")
 LISTED = [column for column in DELIVERY.c if column.name not in ("document", "receipt")]
-RETRIED = ("rejected", "in_doubt", "cancelled")
-CANCELLED = ("pending", "rejected")
+RETRIED = ("incomplete", "rejected", "in_doubt", "cancelled")
+CANCELLED = ("pending", "incomplete", "rejected")
 
 
 @pages.get("")
@@ -90,6 +91,7 @@ def _detail(delivery_id: str, *, plain: bool) -> str:
     return render_template(
         "delivery.html", delivery=found, document=_document(found["document"] or {}, plain=plain), plain=plain, about=about,
         can_retry=found["state"] in RETRIED, can_cancel=found["state"] in CANCELLED,
+        can_reverse=found["state"] == "sent" and not (found["document"] or {}).get("reverses"), red_reasons=RED_REASONS,
     )  # fmt: skip
 
 
@@ -136,7 +138,7 @@ def retry(delivery_id: str) -> Any:
     """Try again one that is rejected or cancelled, ask now about one in doubt, send a waiting one now."""
     from hub.events import delivery
 
-    return _do(delivery_id, lambda: delivery.retry(the_hub(), delivery_id, by=who()), "delivery.retried")
+    return do(delivery_id, lambda: delivery.retry(the_hub(), delivery_id, by=who()), "delivery.retried")
 
 
 @pages.post("/<delivery_id>/cancel")
@@ -149,7 +151,7 @@ def cancel(delivery_id: str) -> Any:
     if not reason:
         return back("deliveries.detail", delivery_id=delivery_id)
     doing = partial(delivery.cancel, the_hub(), delivery_id, by=who(), reason=reason)
-    return _do(delivery_id, doing, "delivery.cancelled")
+    return do(delivery_id, doing, "delivery.cancelled")
 
 
 @pages.post("/<delivery_id>/reversed")
@@ -162,10 +164,11 @@ def reversed_by_hand(delivery_id: str) -> Any:
     if not note:
         return back("deliveries.detail", delivery_id=delivery_id)
     doing = partial(delivery.settle_reversal, the_hub(), delivery_id, by=who(), note=note)
-    return _do(delivery_id, doing, "delivery.reversal_noted")
+    return do(delivery_id, doing, "delivery.reversal_noted")
 
 
-def _do(delivery_id: str, doing: Callable[[], Any], said: str) -> Any:
+def do(delivery_id: str, doing: Callable[[], Any], said: str) -> Any:
+    """Do it, say how it went, and go back to the delivery's page."""
     from hub.events.delivery import DeliveryFault
 
     found = loaded(delivery_id)

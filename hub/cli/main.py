@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hub.cli import accounts, keys, people, privacy, records, server, tags, work
+from hub.cli import accounts, invoices, keys, people, privacy, records, server, tags, work
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="联枢 Lianshu")
 server.register(app)
@@ -13,6 +13,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(people.customers, name="customers")
 app.add_typer(people.users, name="users")
 app.add_typer(records.deliveries, name="deliveries")
+app.add_typer(invoices.invoices, name="invoices")
 app.add_typer(records.quarantine, name="quarantine")
 app.add_typer(records.inbox, name="inbox")
 app.add_typer(tags.tags, name="tags")

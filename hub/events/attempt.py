@@ -19,10 +19,11 @@ from connectors.base import Document, Receipt, Sink
 from hub import accounts
 from hub.core import Hub
 from hub.events import documents, outbox
-from hub.events.facts import DEAL
+from hub.events.facts import DEAL, REQUEST
 from hub.events.mint import event_id, insert_events, mint
 from hub.events.outbox import LeaseLost
 from hub.events.rules import wanted_kinds
+from hub.invoices import status
 from hub.models import Account
 from hub.store.types import to_us
 from hub.sync import connect as connecting
@@ -175,6 +176,7 @@ class Attempt:
         with self.hub.db.write() as conn:
             outbox.release(conn, row, state="sent", receipt=receipt_json(receipt), error=null(), absent=0, sent_at=now)
             outbox.note(conn, row.id, step, outcome, now, by=self.by)
+            status.begin(conn, row, self.account.platform, now)
             insert_events(conn, [told])
         return True
 
@@ -307,8 +309,12 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 
 def reversed_deal(conn: Connection, row: Any) -> bool:
-    """Whether the delivery is of a deal that is reversed by now."""
-    if row.event_id != event_id("deal.signed", row.subject):
-        return False
-    deal = conn.execute(select(DEAL.c.state, DEAL.c.deleted).where(DEAL.c.ref == row.subject)).first()
-    return deal is not None and (deal.state == "reversed" or bool(deal.deleted))
+    """Whether the delivery is of a deal that is reversed by now, or of an invoice that is not wanted any more."""
+    for kind, source, states in _TAKEN_BACK:
+        if row.event_id == event_id(kind, row.subject):
+            found = conn.execute(select(source.c.state, source.c.deleted).where(source.c.ref == row.subject)).first()
+            return found is not None and (found.state in states or bool(found.deleted))
+    return False
+
+
+_TAKEN_BACK = (("deal.signed", DEAL, ("reversed",)), ("invoice.requested", REQUEST, ("withdrawn", "refused")))

@@ -21,7 +21,7 @@ from hub.models.base import table
 
 EVENT = table(Event)
 ORIGIN = "@origin"
-ADVICE = ("rule.source_unmatched", "rule.overlap", "rule.reversal_by_hand")
+ADVICE = ("rule.source_unmatched", "rule.overlap")
 """Findings that hold nothing back."""
 
 
@@ -48,7 +48,7 @@ class Book:
     @property
     def usable(self) -> list[Rule]:
         """The rules that make deliveries."""
-        return [rule for place, rule in enumerate(self.rules) if rule.on != "deal.reversed" and not self._broken(place)]
+        return [rule for place, rule in enumerate(self.rules) if not self._broken(place)]
 
     def held_back(self) -> Any:
         """SQL: the events that a broken rule wants. They wait for it, so that its mistake loses nothing."""
@@ -66,8 +66,6 @@ class Book:
         return [account for account in self.accounts.values() if rule.takes(rule.on, account.key)]
 
     def _faults(self, rule: Rule) -> Iterable[ConfigError]:
-        if rule.on == "deal.reversed":
-            yield ConfigError("rule.reversal_by_hand", rule=rule.name)
         if not self._sources(rule):
             yield ConfigError("rule.source_unmatched", rule=rule.name, source=rule.source)
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, null, or_, select, update
 
 from connectors.errors import ConnectorError
+from connectors.invoices import RED_REASONS
 from connectors.messages import explain
 from hub import accounts
 from hub.core import Hub
@@ -15,9 +16,11 @@ from hub.events import attempt as machine
 from hub.events import documents, outbox, settle
 from hub.events.book import EVENT
 from hub.events.facts import Facts
+from hub.events.mint import insert_events, mint
 from hub.events.outbox import ACCOUNT, ATTEMPT, DELIVERY
+from hub.events.reversal import taken_back
 from hub.security import audit
-from hub.store.types import EPOCH
+from hub.store.types import EPOCH, to_us
 
 _LISTED = (
     "id", "event_id", "rule", "subject", "kind", "number", "day", "amount", "currency", "state", "attempts", "absent",
@@ -111,7 +114,7 @@ def retry(hub: Hub, delivery_id: str, *, by: str) -> str:
     with hub.db.write() as conn:
         outbox.serialise(conn)
         row = _load(conn, hub, delivery_id)
-        if row.state not in ("rejected", "cancelled", "in_doubt", "pending"):
+        if row.state not in ("incomplete", "rejected", "cancelled", "in_doubt", "pending"):
             raise _fault(hub, "delivery.not_retryable", state=row.state)
         audit.record(conn, by, "delivery.retry", f"delivery:{row.id}", number=row.number, state=row.state)
         if row.state == "pending":
@@ -128,7 +131,8 @@ def _rebuild(conn: Connection, hub: Hub, row: Row[Any], by: str) -> None:
     try:
         values = _made_anew(conn, hub, row)
     except documents.NotReady as error:
-        values = {"error": error.as_dict()}
+        waits = {"state": "incomplete"} if documents.state_of(error) == "incomplete" else {}
+        values = {"error": error.as_dict(), **waits}
     outcome = str(values.get("state", row.state))
     conn.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(fence=DELIVERY.c.fence + 1, **values))
     outbox.note(conn, row.id, "retry", outcome, hub.now(), error=_error(values), by=by)
@@ -154,6 +158,8 @@ def _made_anew(conn: Connection, hub: Hub, row: Row[Any]) -> dict[str, Any]:
     again = {"state": "pending", "error": null(), "next_at": _soonest(conn, hub, row), "lease_until": EPOCH, "absent": 0}
     if settle.is_settlement(row):
         return again | settle.rebuild(conn, hub, row)
+    if (row.document or {}).get("reverses"):
+        return again
     rule = next((rule for rule in hub.settings.rules if rule.name == row.rule), None)
     event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
     if rule is None or event is None:
@@ -184,7 +190,7 @@ def cancel(hub: Hub, delivery_id: str, *, by: str, reason: str) -> None:
     """
     with hub.db.read() as conn:
         row, tried = _load(conn, hub, delivery_id), outbox.was_sent(conn, delivery_id)
-    if row.state not in ("pending", "rejected"):
+    if row.state not in ("pending", "incomplete", "rejected"):
         raise _fault(hub, "delivery.not_cancellable", state=row.state)
     if tried and row.document:
         _must_be_absent(hub, row)
@@ -219,3 +225,35 @@ def settle_reversal(hub: Hub, delivery_id: str, *, by: str, note: str) -> None:
             raise _fault(hub, "delivery.no_reversal")
         outbox.note(conn, delivery_id, "reverse", "done", hub.now(), by=by)
         audit.record(conn, by, "delivery.reversed", f"delivery:{delivery_id}", note=note)
+
+
+def reverse(hub: Hub, delivery_id: str, *, by: str, reason: str = "returned") -> str:
+    """Make the document that takes a sent one back, at a person's word; the id of its delivery. Raises DeliveryFault.
+
+    reason: one of ``connectors.invoices.RED_REASONS``. Doing it twice makes one.
+    """
+    if reason not in RED_REASONS:
+        raise _fault(hub, "reversal.reason", reason=reason, reasons=", ".join(RED_REASONS))
+    now = hub.now()
+    with hub.db.write() as conn:
+        outbox.serialise(conn)
+        row = _load(conn, hub, delivery_id)
+        if row.state != "sent" or (row.document or {}).get("reverses") or not row.document:
+            raise _fault(hub, "reversal.not_sent", state=row.state)
+        data = {"amount": -row.amount, "currency": row.currency, "number": row.number, "reason": reason}
+        told = mint("delivery.reversing", row.source_account_id, row.id, to_us(now), to_us(now), data)
+        number, day = documents.number(row.kind, told[0]), documents.day_of(now, "Asia/Shanghai")
+        try:
+            made = taken_back(conn, documents.from_json(row.document), row.id, number, day, reason)
+        except documents.NotReady as error:
+            raise DeliveryFault(hub, error) from None
+        made_id = outbox.delivery_id(told[0], "reversal")
+        values = {
+            "id": made_id, "event_id": told[0], "rule": "reversal", "account_id": row.account_id, "state": "pending",
+            "source_account_id": row.source_account_id, "subject": row.subject, "kind": row.kind, **documents.built(made),
+        }  # fmt: skip
+        insert_events(conn, [told])
+        outbox.add(conn, [values], now)
+        outbox.note(conn, row.id, "reverse", "done", now, by=by)
+        audit.record(conn, by, "delivery.reverse", f"delivery:{row.id}", number=made.number, reason=reason)
+    return made_id

@@ -7,7 +7,7 @@ computed, except the sum of a settlement.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,25 +15,23 @@ from zoneinfo import ZoneInfo
 from config.settings import Rule
 from connectors import registry
 from connectors.base import Document, DocumentLine, Money, Party
-from connectors.errors import ConnectorError, RecordError
+from connectors.errors import ConnectorError
 from hub.events.book import ORIGIN
-from hub.events.facts import Facts, code, shop_party
+from hub.events.facts import OF_DELIVERIES, Facts, about, code, shop_party
 from hub.events.invoice_json import invoice_json, invoice_of
 from hub.events.mint import event_id
+from hub.events.notready import NotReady as NotReady
+from hub.events.notready import Reversed as Reversed
 from hub.events.outbox import delivery_id
+from hub.events.parties import buyer, customer, source_of
+from hub.events.reversal import sent_of, taken_back
+from hub.events.writeback import about as origin
+from hub.events.writeback import write_back
+from hub.invoices.document import asked_for, invoice
+from hub.invoices.fault import Incomplete
 
-PREFIX = {"receivable": "AR", "sales_order": "SO", "settlement": "ST", "invoice": "IV", "voucher": "VO"}
+PREFIX = {"receivable": "AR", "sales_order": "SO", "settlement": "ST", "invoice": "IV", "voucher": "VO", "payment": "PM"}
 NUMBER = re.compile(r"[A-Z0-9-]{1,24}")
-
-
-class NotReady(RecordError):
-    """The document cannot be made from what the hub knows now; a person completes the data and retries."""
-
-
-class Reversed(NotReady):
-    """The deal is reversed: there is nothing to deliver."""
-
-    default_key = "delivery.reversed"
 
 
 def number(kind: str, event: str) -> str:
@@ -102,7 +100,7 @@ def draft(facts: Facts, event: Any, rule: Rule) -> dict[str, Any] | None:
     Data that are not complete make a rejected delivery that says what is missing.
     """
     destination = destination_of(facts, event, rule)
-    if destination is None or not concerns(facts, event):
+    if destination is None or not concerns(facts, event, rule, destination):
         return None
     amount = amount_of(facts, event)
     row: dict[str, Any] = {
@@ -114,8 +112,14 @@ def draft(facts: Facts, event: Any, rule: Rule) -> dict[str, Any] | None:
     try:
         return row | built(build(facts, event, rule, destination))
     except NotReady as error:
-        state = "cancelled" if isinstance(error, Reversed) else "rejected"
-        return row | {"state": state, "error": error.as_dict()}
+        return row | {"state": state_of(error), "error": error.as_dict()}
+
+
+def state_of(error: NotReady) -> str:
+    """The state of a delivery whose document cannot be made."""
+    if isinstance(error, Incomplete):
+        return "incomplete"
+    return "cancelled" if isinstance(error, Reversed) else "rejected"
 
 
 def built(document: Document) -> dict[str, Any]:
@@ -131,26 +135,36 @@ def destination_of(facts: Facts, event: Any, rule: Rule) -> Any:
     return next((account for account in facts.accounts.values() if account.key == rule.to), None)
 
 
-def concerns(facts: Facts, event: Any) -> bool:
+def concerns(facts: Facts, event: Any, rule: Rule, destination: Any) -> bool:
     """Whether a document comes of the event at all: not of a zero order, not of a write-back or a settlement."""
-    if event.kind == "delivery.sent":
+    if event.kind in OF_DELIVERIES:
         sent = facts.deliveries.get(event.subject)
-        return sent is not None and sent.event_id == event_id("deal.signed", sent.subject)
-    return event.kind == "deal.signed" or amount_of(facts, event) != 0
+        if event.kind == "delivery.sent":
+            return sent is not None and sent.event_id == event_id("deal.signed", sent.subject)
+        return sent is not None and bool(sent.document) and origin(facts, sent) is not None
+    if event.kind == "deal.reversed":
+        return destination is not None and sent_of(facts, event.subject, destination.id, rule.make) is not None
+    return event.kind in ("deal.signed", "invoice.requested") or amount_of(facts, event) != 0
 
 
 def subject_of(facts: Facts, event: Any) -> str:
     """What the delivery is about: a write-back is about the deal whose document was sent."""
-    sent = facts.deliveries.get(event.subject) if event.kind == "delivery.sent" else None
+    sent = facts.deliveries.get(event.subject) if event.kind in OF_DELIVERIES else None
     return str(sent.subject if sent else event.subject)
 
 
 def number_of(facts: Facts, event: Any, rule: Rule) -> str:
     """The document's number; a write-back carries the number of the document that was sent."""
-    said = str(event.data.get("number") or "")
-    if event.kind == "delivery.sent" and NUMBER.fullmatch(said):
+    said = _said_number(event)
+    if rule.make == "write_back" and NUMBER.fullmatch(said):
         return said
     return number(rule.make, event.id)
+
+
+def _said_number(event: Any) -> str:
+    """The number that an event of a delivery brings: the document's, or the invoice's."""
+    name = {"delivery.sent": "number", "invoice.issued": "invoice"}.get(event.kind, "")
+    return str(event.data.get(name) or "")
 
 
 def amount_of(facts: Facts, event: Any) -> int | None:
@@ -159,12 +173,16 @@ def amount_of(facts: Facts, event: Any) -> int | None:
         return None if deal.amount is None else int(deal.amount)
     if event.kind == "delivery.sent" and (sent := facts.deliveries.get(event.subject)) is not None:
         return int(sent.amount)
+    if event.kind == "invoice.requested" and (asked := asked_for(facts, event)) is not None:
+        return asked
     amount = event.data.get("amount")
+    if amount is None and event.kind in OF_DELIVERIES and (sent := facts.deliveries.get(event.subject)) is not None:
+        return int(sent.amount)
     if amount is None and (order := facts.orders.get(event.subject)) is not None:
         amount = order.paid if order.paid is not None else order.total
     if amount is None:
         return None
-    return -int(amount) if event.kind == "refund.succeeded" else int(amount)
+    return -int(amount) if event.kind in ("refund.succeeded", "deal.reversed") else int(amount)
 
 
 # -- building
@@ -175,11 +193,20 @@ def build(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
     manifest = registry.get(destination.platform).manifest
     if rule.make not in manifest.documents:
         raise NotReady("rule.kind_unknown", rule=rule.name, kind=rule.make, platform=manifest.name)
-    make = {"deal": _deal, "order": _order, "refund": _refund, "delivery": _write_back}[event.kind.split(".")[0]]
     try:
-        return make(facts, event, rule, destination)
+        return _maker(event, rule)(facts, event, rule, destination)
     except ValueError as error:
         raise NotReady("document.invalid", reason=type(error).__name__) from None
+
+
+def _maker(event: Any, rule: Rule) -> Callable[..., Document]:
+    """Who makes the document: by what is to be made, else by what the event is about."""
+    if event.kind == "deal.reversed":
+        return _reversal
+    kind = about(event.kind)
+    if rule.make == "invoice" or kind == "invoice":
+        return _invoice
+    return {"deal": _deal, "order": _order, "refund": _refund, "delivery": _write_back}[kind]
 
 
 def _deal(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
@@ -197,10 +224,10 @@ def _deal(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
         number=number_of(facts, event, rule),
         date=deal.signed_on or moment.date(),
         amount=Money(amount, deal.currency),
-        party=_customer(facts, deal, destination.id),
+        party=customer(facts, deal, destination.id),
         lines=_lines(facts.lines(deal.ref), amount, deal.currency, deal.title or deal.number),
         note=" ".join(filter(None, (deal.number, deal.title))),
-        source=_source(deal),
+        source=source_of(deal),
     )
 
 
@@ -216,10 +243,10 @@ def _order(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
         number=number_of(facts, event, rule),
         date=event.at.astimezone(ZoneInfo(rule.zone)).date(),
         amount=Money(amount, order.currency),
-        party=_buyer(facts, order, destination.id),
+        party=buyer(facts, order, destination.id),
         lines=_lines(facts.lines(order.ref), amount, order.currency, order.number),
         note=order.number,
-        source=_source(order),
+        source=source_of(order),
     )
 
 
@@ -231,7 +258,7 @@ def _refund(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
     if amount is None:
         raise NotReady("document.amount_missing", number=refund.number)
     order = facts.orders.get(refund.order_ref or "")
-    party = _buyer(facts, order, destination.id) if order is not None else shop_party(facts.accounts[refund.account_id])
+    party = buyer(facts, order, destination.id) if order is not None else shop_party(facts.accounts[refund.account_id])
     note = f"{refund.number} {order.number if order is not None else ''}".strip()
     return Document(
         kind=rule.make,
@@ -241,62 +268,32 @@ def _refund(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
         party=party,
         lines=_lines([], amount, refund.currency, note),
         note=note,
-        source=_source(refund),
+        source=source_of(refund),
     )
+
+
+def _invoice(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
+    day = event.at.astimezone(ZoneInfo(rule.zone)).date()
+    return invoice(facts, event, number_of(facts, event, rule), day, destination, delivery_id(event.id, rule.name))
+
+
+def _reversal(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
+    sent = sent_of(facts, event.subject, destination.id, rule.make)
+    if sent is None:
+        raise NotReady("document.subject_missing")
+    day = event.at.astimezone(ZoneInfo(rule.zone)).date()
+    number = number_of(facts, event, rule)
+    return taken_back(facts.conn, from_json(sent.document), sent.id, number, day, "returned")
 
 
 def _write_back(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
     sent = facts.deliveries[event.subject]
-    deal = facts.deals.get(sent.subject)
-    if deal is None or not sent.document:
+    if not sent.document:
         raise NotReady("document.subject_missing")
-    if not NUMBER.fullmatch(str(event.data.get("number") or "")):
+    said = _said_number(event)
+    if rule.make == "write_back" and not NUMBER.fullmatch(said):
         raise NotReady("document.number_unusable")
-    made, receipt = from_json(sent.document), sent.receipt or {}
-    manifest = registry.get(facts.accounts[sent.account_id].platform).manifest
-    title = manifest.documents[sent.kind].title.get(facts.language) if sent.kind in manifest.documents else sent.kind
-    return Document(
-        kind=rule.make,
-        number=number_of(facts, event, rule),
-        date=event.at.astimezone(ZoneInfo(rule.zone)).date(),
-        amount=made.amount,
-        party=made.party,
-        note=f"{title} {made.amount}",
-        source=_source(deal),
-        extra={"kind": sent.kind, "platform_id": str(receipt.get("platform_id", "")), "state": str(receipt.get("state", ""))},
-    )
-
-
-def _source(row: Any) -> dict[str, str]:
-    """Where it came from: '<account id>|<stream>|<key>' and the buyer's id there."""
-    _, stream, key = row.source_ref.split("|", 2)
-    profile = getattr(row, "profile_ref", None) or ""
-    return {"stream": stream, "key": key, "number": row.number, "customer": profile.partition("|")[2]}
-
-
-def _customer(facts: Facts, row: Any, destination: int) -> Party:
-    """The customer as a party: no phone, and an address only of companies (a document needs no more)."""
-    found = facts.customer(row.profile_ref)
-    if found is None:
-        raise NotReady("document.customer_missing", number=row.number)
-    customer_id, values = found
-    name = values.get("company") or values.get("display_name")
-    if not name:
-        raise NotReady("document.customer_name_missing", number=row.number)
-    tax_id = values.get("tax_id") or ""
-    company = bool(tax_id or values.get("company") or values.get("kind") == "company")
-    address = str(values.get("address") or "") if company else ""
-    return Party(facts.party_code(customer_id, destination), str(name), tax_id=str(tax_id), address=address)
-
-
-def _buyer(facts: Facts, order: Any, destination: int) -> Party:
-    """The buyer of a shop order; the shop's collective customer where the platform tells no buyer or no name."""
-    try:
-        return _customer(facts, order, destination)
-    except NotReady as error:
-        if order.profile_ref and error.key == "document.customer_missing":
-            raise
-        return shop_party(facts.accounts[order.account_id])
+    return write_back(facts, event, rule, number_of(facts, event, rule), from_json(sent.document))
 
 
 def _lines(rows: Sequence[Any], amount: int, currency: str, title: str) -> tuple[DocumentLine, ...]:

@@ -14,7 +14,7 @@ from config.settings import Rule
 from hub.core import Hub
 from hub.events.book import EVENT, ORIGIN, Book, starts
 from hub.events.documents import amount_of, concerns, destination_of, number
-from hub.events.facts import Facts, accounts_by_id
+from hub.events.facts import OF_DELIVERIES, Facts, accounts_by_id
 from hub.events.outbox import DELIVERY, rows_in
 from hub.events.settle import ITEM, is_settlement, last_closing
 
@@ -94,7 +94,7 @@ def _without_delivery(conn: Connection, rule: Rule, sources: Sequence[int], at: 
 
 def _owed(facts: Facts, rule: Rule, event: Any) -> Owed | None:
     destination = destination_of(facts, event, rule)
-    if not concerns(facts, event) or is_reversed(facts, event):
+    if not concerns(facts, event, rule, destination) or is_reversed(facts, event):
         return None
     return Owed(
         rule=rule.name,
@@ -104,7 +104,7 @@ def _owed(facts: Facts, rule: Rule, event: Any) -> Owed | None:
         amount=amount_of(facts, event),
         currency=event.data.get("currency") or "CNY",
         cause="event_waiting" if event.pending else "never_made",
-        money=event.kind != "delivery.sent",
+        money=event.kind not in OF_DELIVERIES,
     )
 
 
@@ -141,5 +141,5 @@ def due(conn: Connection, hub: Hub, rows: Iterable[Any]) -> dict[str, Due]:
         amount = summed.get(row.id) if event is None else amount_of(facts, event)
         if row.state == "cancelled" or (event is not None and is_reversed(facts, event)):
             amount = None
-        found[row.id] = Due(amount, event is None or event.kind != "delivery.sent")
+        found[row.id] = Due(amount, event is None or event.kind not in OF_DELIVERIES)
     return found

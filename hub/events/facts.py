@@ -13,10 +13,25 @@ from connectors.base import Party
 from hub.core import Hub
 from hub.events.outbox import ACCOUNT, DELIVERY, rows_in
 from hub.identity import golden
-from hub.models import Customer, CustomerAlias, Deal, DealLine, Order, OrderLine, Profile, Refund
+from hub.models import (
+    Customer,
+    CustomerAlias,
+    Deal,
+    DealLine,
+    InvoiceApplication,
+    InvoiceApplicationLine,
+    InvoiceFill,
+    Order,
+    OrderLine,
+    Profile,
+    Refund,
+)  # fmt: skip
 from hub.models.base import table
 
 DEAL, DEAL_LINE, ORDER, ORDER_LINE = table(Deal), table(DealLine), table(Order), table(OrderLine)
+REQUEST, REQUEST_LINE, FILL = table(InvoiceApplication), table(InvoiceApplicationLine), table(InvoiceFill)
+OF_DELIVERIES = ("delivery.sent", "delivery.approved", "delivery.gone", "invoice.issued", "invoice.failed", "payment.received")
+"""Events whose subject is a delivery."""
 REFUND, PROFILE, CUSTOMER, ALIAS = table(Refund), table(Profile), table(Customer), table(CustomerAlias)
 
 
@@ -35,6 +50,11 @@ def shop_party(account: Any) -> Party:
     return Party(code("S", "shop", account.key), account.title)
 
 
+def about(kind: str) -> str:
+    """What the subject of an event of this kind is: deal | order | refund | delivery | invoice | …"""
+    return "delivery" if kind in OF_DELIVERIES else kind.split(".")[0]
+
+
 def accounts_by_id(conn: Connection) -> dict[int, Row[Any]]:
     """Id, key, title and platform of all accounts."""
     columns = (ACCOUNT.c.id, ACCOUNT.c.key, ACCOUNT.c.title, ACCOUNT.c.platform)
@@ -45,37 +65,42 @@ class Facts:
     """Rows by reference. events: those that documents are to be made of (kind, subject)."""
 
     def __init__(self, conn: Connection, hub: Hub, events: Iterable[Any]) -> None:
-        self._conn, self._ring = conn, hub.ring
+        self.conn, self._ring = conn, hub.ring
         self.language = hub.settings.language
         subjects: dict[str, list[str]] = {}
         for event in events:
-            subjects.setdefault(event.kind.split(".")[0], []).append(event.subject)
+            subjects.setdefault(about(event.kind), []).append(event.subject)
+        self.settings = hub.settings
         self.deliveries = self._by(DELIVERY, "id", subjects.get("delivery", ()))
-        deals = [*subjects.get("deal", ()), *(row.subject for row in self.deliveries.values())]
+        of_deliveries = [row.subject for row in self.deliveries.values()]
+        self.requests = self._by(REQUEST, "ref", [*subjects.get("invoice", ()), *of_deliveries])
+        deals = [*subjects.get("deal", ()), *of_deliveries, *(row.deal_ref for row in self.requests.values() if row.deal_ref)]
         self.deals = self._by(DEAL, "ref", deals)
         self.refunds = self._by(REFUND, "ref", subjects.get("refund", ()))
         of_refunds = [row.order_ref for row in self.refunds.values() if row.order_ref]
-        self.orders = self._by(ORDER, "ref", [*subjects.get("order", ()), *of_refunds])
+        of_requests = [row.order_ref for row in self.requests.values() if row.order_ref]
+        self.orders = self._by(ORDER, "ref", [*subjects.get("order", ()), *of_refunds, *of_requests, *of_deliveries])
         self._deal_lines = self._grouped(DEAL_LINE, "deal_ref", self.deals)
         self._order_lines = self._grouped(ORDER_LINE, "order_ref", self.orders)
         self.accounts = accounts_by_id(conn)
         self._load_customers()
 
     def _by(self, table: Any, key: str, values: Iterable[str]) -> dict[str, Row[Any]]:
-        return {getattr(row, key): row for row in rows_in(self._conn, select(table), table.c[key], values)}
+        return {getattr(row, key): row for row in rows_in(self.conn, select(table), table.c[key], values)}
 
     def _grouped(self, table: Any, key: str, values: Iterable[str]) -> dict[str, list[Row[Any]]]:
         found: dict[str, list[Row[Any]]] = {}
-        for row in rows_in(self._conn, select(table), table.c[key], values):
+        for row in rows_in(self.conn, select(table), table.c[key], values):
             found.setdefault(getattr(row, key), []).append(row)
         return found
 
     def _load_customers(self) -> None:
-        refs = [row.profile_ref for rows in (self.deals, self.orders) for row in rows.values() if row.profile_ref]
+        known = (self.deals, self.orders, self.requests)
+        refs = [row.profile_ref for rows in known for row in rows.values() if row.profile_ref]
         query = select(PROFILE.c.ref, PROFILE.c.customer_id)
-        self._profiles = {row.ref: row.customer_id for row in rows_in(self._conn, query, PROFILE.c.ref, refs)}
+        self._profiles = {row.ref: row.customer_id for row in rows_in(self.conn, query, PROFILE.c.ref, refs)}
         self._customers = self._by(CUSTOMER, "id", self._profiles.values())
-        aliases = rows_in(self._conn, select(ALIAS.c.id, ALIAS.c.customer_id), ALIAS.c.customer_id, self._customers)
+        aliases = rows_in(self.conn, select(ALIAS.c.id, ALIAS.c.customer_id), ALIAS.c.customer_id, self._customers)
         self._aliases: dict[str, list[str]] = {}
         for row in aliases:
             self._aliases.setdefault(row.customer_id, []).append(row.id)
@@ -84,6 +109,22 @@ class Facts:
         """The lines of a deal or order, in the source's order of keys."""
         rows = self._deal_lines.get(ref) or self._order_lines.get(ref) or []
         return sorted(rows, key=lambda row: (len(row.key), row.key))
+
+    def requests_about(self, kind: str, ref: str) -> list[Row[Any]]:
+        """The invoice requests of a deal or order (kind), oldest first."""
+        c = REQUEST.c
+        mine = select(REQUEST).where((c.deal_ref if kind == "deal" else c.order_ref) == ref, c.deleted.is_(False))
+        return list(self.conn.execute(mine.order_by(c.requested_at, c.ref)))
+
+    def request_lines(self, ref: str) -> list[Row[Any]]:
+        """The lines that a request names itself."""
+        rows = self.conn.execute(select(REQUEST_LINE).where(REQUEST_LINE.c.request_ref == ref)).all()
+        return sorted(rows, key=lambda row: (len(row.key), row.key))
+
+    def filled(self, delivery: str) -> dict[str, str]:
+        """What people have filled in for an invoice."""
+        found = self.conn.execute(select(FILL.c.filled).where(FILL.c.delivery_id == delivery)).scalar()
+        return dict(found or {})
 
     def customer(self, profile_ref: str | None) -> tuple[str, dict[str, Any]] | None:
         """The id and the golden values of the customer behind a profile; None while it has not arrived."""
@@ -113,6 +154,6 @@ class Facts:
             theirs = select(d.created_at, d.id, d.document).join(about, about.c.ref == d.subject)
             theirs = theirs.join(PROFILE, PROFILE.c.ref == about.c.profile_ref)
             mine = theirs.where(PROFILE.c.customer_id == customer_id, d.account_id == account_id, d.state != "cancelled")
-            rows += self._conn.execute(mine).all()
+            rows += self.conn.execute(mine).all()
         rows.sort(key=lambda row: (row.created_at, row.id))
         return [row.document["party"]["code"] for row in rows if row.document.get("party")]

@@ -12,6 +12,11 @@
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
 | invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
 | invoice.withdrawn | invoice request ref | – | {amount, currency, number} | changed_at |
+| delivery.reversing | delivery id | – | {amount, currency, number, reason} | now |
+| delivery.approved, delivery.gone | delivery id | – | {document, kind, subject, currency, state} | now |
+| invoice.issued | delivery id | invoice number | {document, kind, subject, currency, invoice, code, date, amount} | its date |
+| invoice.failed | delivery id | time | {document, kind, subject, currency, state} | now |
+| payment.received | delivery id | receipt | {document, kind, subject, currency, payment, date, amount, received} | its date |
 | delivery.sent | delivery id | – | {number, kind, subject} | sent_at |
 
 data never holds personal values: amounts, numbers and refs only.
@@ -29,7 +34,8 @@ from hub.store.bulk import Upsert
 KINDS = (
     "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid",
     "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.reversed", "delivery.sent",
-    "invoice.requested", "invoice.withdrawn",
+    "delivery.reversing", "delivery.approved", "delivery.gone", "invoice.requested", "invoice.withdrawn", "invoice.issued",
+    "invoice.failed", "payment.received",
 )  # fmt: skip
 EventRow = tuple[str, str, int, str, int, int, str, bool]
 insert_events = Upsert("event", ("id", "kind", "account_id", "subject", "at", "recorded_at", "data", "pending"), ("id",))

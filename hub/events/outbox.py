@@ -14,12 +14,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connectors.errors import ConnectorError, Rejected
 from hub.core import Hub
 from hub.events.mint import event_id
-from hub.models import Account, Delivery, DeliveryAttempt
+from hub.models import Account, Delivery, DeliveryAttempt, InvoiceApplication
 from hub.models.base import table
 from hub.store.types import EPOCH
 
 DELIVERY, ATTEMPT, ACCOUNT = table(Delivery), table(DeliveryAttempt), table(Account)
-STATES = ("pending", "sending", "in_doubt", "rejected", "sent", "cancelled")
+REQUEST = table(InvoiceApplication)
+STATES = ("pending", "sending", "in_doubt", "incomplete", "rejected", "sent", "cancelled")
 LOCK = 7_310_010
 CHUNK = 900
 
@@ -222,16 +223,35 @@ def count_states(conn: Connection) -> dict[str, int]:
 # -- reversal
 
 
-def reverse_deal(conn: Connection, deal_ref: str, now: datetime) -> None:
-    """A deal was reversed: what has not gone out is cancelled, what may have gone out needs a person."""
+def take_back(conn: Connection, kind: str, subject: str, now: datetime) -> None:
+    """A deal was reversed, or an invoice is not wanted any more (kind: of the event): what has not gone out is cancelled,
+    what may have gone out needs a person."""
     c = DELIVERY.c
-    made = select(c.id, c.state).where(c.event_id == event_id("deal.signed", deal_ref)).with_for_update()
+    made = select(c.id, c.state).where(c.event_id.in_(_facts_of(conn, kind, subject))).with_for_update()
     for delivery, state in conn.execute(made).all():
-        if state in ("pending", "rejected") and not was_sent(conn, delivery):
+        if state in ("pending", "incomplete", "rejected") and not was_sent(conn, delivery):
             cancel(conn, delivery, ConnectorError("delivery.reversed"))
             note(conn, delivery, "reverse", "cancelled", now)
         elif state != "cancelled":
             note(conn, delivery, "reverse", "needs_reversal", now)
+
+
+def _facts_of(conn: Connection, kind: str, subject: str) -> list[str]:
+    """The events whose documents are taken back: of a deal, also those of the invoices asked for it."""
+    if kind == "invoice.withdrawn":
+        return [event_id("invoice.requested", subject)]
+    asked = conn.execute(select(REQUEST.c.ref).where(REQUEST.c.deal_ref == subject)).scalars()
+    return [event_id("deal.signed", subject), *(event_id("invoice.requested", ref) for ref in asked)]
+
+
+def settle_by(conn: Connection, event: str, now: datetime) -> None:
+    """The documents that those of this event reverse need no person any more."""
+    c = DELIVERY.c
+    for made in conn.execute(select(c.account_id, c.document).where(c.event_id == event)).all():
+        number = (made.document or {}).get("reverses")
+        mine = select(c.id).where(c.account_id == made.account_id, c.number == number)
+        for delivery in conn.execute(mine).scalars().all() if number else ():
+            note(conn, delivery, "reverse", "done", now)
 
 
 def cancel(conn: Connection, delivery: str, error: ConnectorError) -> None:

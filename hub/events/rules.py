@@ -20,15 +20,17 @@ from hub.events.outbox import DELIVERY
 from hub.security import audit
 
 log = structlog.get_logger("hub.events")
+TAKEN_BACK = ("deal.reversed", "invoice.withdrawn")
 LONGEST_CALL = 40
 """Seconds that one call to a destination may take; a lease must last longer."""
 
 
 def wanted_kinds(settings: Settings) -> frozenset[str]:
     """The event kinds that some rule must see."""
-    wanted = {rule.on for rule in settings.rules}
+    wanted: set[str] = {rule.on for rule in settings.rules}
     wanted |= {"refund.succeeded" for rule in settings.rules if rule.per == "day"}
-    wanted |= {"deal.reversed" for rule in settings.rules if rule.on == "deal.signed"}
+    wanted |= {"deal.reversed" for rule in settings.rules if rule.on in ("deal.signed", "invoice.requested")}
+    wanted |= {"invoice.withdrawn" for rule in settings.rules if rule.on == "invoice.requested"}
     return frozenset(wanted)
 
 
@@ -69,8 +71,9 @@ def dispatch(hub: Hub, limit: int = 500) -> int:
         pairs = [(event, rule) for event in events for rule in _rules_for(book, event)]
         _deliver(conn, hub, pairs)
         for event in events:
-            if event.kind == "deal.reversed":
-                outbox.reverse_deal(conn, event.subject, hub.now())
+            if event.kind in TAKEN_BACK:
+                outbox.take_back(conn, event.kind, event.subject, hub.now())
+                outbox.settle_by(conn, event.id, hub.now())
         ids = [event.id for event in events]
         for start in range(0, len(ids), outbox.CHUNK):
             part = EVENT.c.id.in_(ids[start : start + outbox.CHUNK])

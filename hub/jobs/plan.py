@@ -11,13 +11,17 @@ from sqlmodel import col, select
 from hub.chats import tagging
 from hub.core import Hub
 from hub.events import delivery
+from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
 from hub.sync import inbox
 
 SETTLE_EVERY = timedelta(seconds=15)
+LOOK_EVERY = timedelta(seconds=30)
 MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
-PRIORITY = {"inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "settle": 5, "tag": 5, "housekeep": 0}
+PRIORITY = {
+    "inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "follow": 8, "invoices": 8, "settle": 5, "tag": 5, "housekeep": 0,
+}  # fmt: skip
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
 
 
@@ -61,6 +65,9 @@ class Planner:
         if pending:
             yield "dispatch", "all"
         yield from (("deliver", str(account)) for account in delivery.due_accounts(hub))
+        yield from (("follow", str(account)) for account in follow.due_accounts(hub))
+        if self._every("invoices", LOOK_EVERY, now) and queue.due(hub):
+            yield "invoices", "all"
         yield from (("pull", f"{account}:{stream}:{task}") for account, stream, task in due)
         if unsettled and self._every("settle", SETTLE_EVERY, now):
             yield "settle", "all"

@@ -15,6 +15,8 @@ from hub import accounts, privacy
 from hub.chats import retention, tagging
 from hub.core import Hub
 from hub.events import delivery, rules, settle
+from hub.invoices import follow as following
+from hub.invoices import queue
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
 from hub.sync import inbox, runs
@@ -58,6 +60,16 @@ def do_tag(hub: Hub, key: str) -> None:
         pass
 
 
+def do_invoices(hub: Hub, key: str) -> None:
+    """Incomplete invoices, from the data as they are now."""
+    queue.look_again(hub)
+
+
+def do_follow(hub: Hub, key: str) -> None:
+    """What became of the documents at one destination account."""
+    following.follow(hub, int(key), seconds=hub.settings.slice_seconds)
+
+
 def do_housekeep(hub: Hub, key: str) -> None:
     """Drop what is no longer needed: pushes done long ago, counters of last season, what names erased people again; close runs
     whose process was killed; plan what a newer connector brings."""
@@ -79,6 +91,8 @@ NAMES: dict[str, Callable[[Hub, str], None]] = {
     "settle": do_settle,
     "deliver": do_deliver,
     "tag": do_tag,
+    "invoices": do_invoices,
+    "follow": do_follow,
     "housekeep": do_housekeep,
 }
 

@@ -9,6 +9,7 @@ from hub.models.customer import Customer, CustomerAlias, IdentityKey, NotSame, P
 from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
 from hub.models.event import Event, SettlementItem
+from hub.models.followed import DocumentStatus, InvoiceFill
 from hub.models.inbox import Inbox, PushCounter
 from hub.models.invoice import InvoiceApplication, InvoiceApplicationLine
 from hub.models.ledger import LedgerEntry
@@ -21,8 +22,9 @@ from hub.models.user import Role, RoleUser, User
 
 __all__ = [
     "Account", "AccountStream", "AccountToken", "AuditEntry", "ChatGroup", "ChatHit", "ChatRule", "ChatTag", "Consent",
-    "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "Event", "GroupMember",
-    "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "LedgerEntry", "Listening", "Message", "Model",
-    "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run",
-    "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment", "User", "WalkSeen",
+    "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus", "Event",
+    "GroupMember", "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry",
+    "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund",
+    "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment", "User",
+    "WalkSeen",
 ]  # fmt: skip

@@ -16,10 +16,11 @@ from sqlalchemy import Connection
 from sqlalchemy import select as sa_select
 from sqlmodel import col, select, update
 
-from connectors.base import Record, Source
+from connectors.base import DOCUMENTS, Record, Source
 from connectors.errors import AuthError, ConfigError, ConnectorError, Retryable, Stop, Throttled, Unavailable
 from hub import accounts
 from hub.core import Hub
+from hub.invoices.status import ring
 from hub.models import Account, Inbox
 from hub.models.base import table
 from hub.security import audit
@@ -97,6 +98,7 @@ def _work(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> Excepti
     for row in rows:
         for event in row["events"]:
             by_stream[event["stream"]].append(event)
+    told = [event["record_key"] for event in by_stream.pop(DOCUMENTS, ())]
     try:
         landers = {stream: Lander(hub, account, stream) for stream in by_stream}
         found = {stream: _read(hub, account, stream, events) for stream, events in by_stream.items()}
@@ -104,6 +106,7 @@ def _work(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> Excepti
             for stream, (records, gone) in found.items():
                 landers[stream].land(conn, records)
                 landers[stream].gone(conn, gone)
+            ring(conn, account.id or 0, told, hub.now())
             _done(conn, hub, rows)
     except Stop:
         raise

@@ -133,7 +133,7 @@ def test_every_table_is_thought_of() -> None:
     """A new table either holds nothing personal, or erasure reaches it: say which."""
     reached = {
         "profile", "customer", "identity_key", "tag_assignment", "search_token", "source_record", "quarantined", "inbox",
-        "message", "group_member", "chat_hit", "chat_tag", "invoice_request",
+        "message", "group_member", "chat_hit", "chat_tag", "invoice_request", "invoice_fill",
     }  # fmt: skip
     kept = {
         "orders",
@@ -142,6 +142,8 @@ def test_every_table_is_thought_of() -> None:
         "deal",
         "deal_line",
         "invoice_request_line",
+        "document_status",
+        "listening",
         "delivery",
         "ledger_entry",
         "audit_entry",

@@ -154,7 +154,7 @@ def test_five_minutes_either_way_are_accepted(seconds: int) -> None:
         (b"17", "inbound.not_object", "(body)"),
         ([lead(), 3], "inbound.not_object", "[1]"),
         ({"data": {"id": "1"}}, "inbound.unknown_type", "type"),
-        ({"type": "invoice", "data": {"id": "1"}}, "inbound.unknown_type", "type"),
+        ({"type": "cheque", "data": {"id": "1"}}, "inbound.unknown_type", "type"),
         ([{"type": ["lead"], "data": {"id": "1"}}], "inbound.unknown_type", "[0].type"),
         ({"type": "lead"}, "inbound.not_object", "data"),
         ([lead(), {"type": "lead", "data": []}], "inbound.not_object", "[1].data"),

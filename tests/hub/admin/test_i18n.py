@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import hub.admin
+from connectors.invoices import RED_REASONS
 from connectors.manifest import Manifest
-from hub.admin import customers, deliveries, i18n, inbox, quarantine, reconcile, runs, show, tag_rules
+from hub.admin import customers, deliveries, i18n, inbox, invoices, quarantine, reconcile, runs, show, tag_rules
 from hub.admin.web import RANK
 from hub.events.mint import KINDS
 from hub.events.reconcile import judge
@@ -33,6 +34,7 @@ EXPECTED: dict[str, Any] = {
         "dashboard",
         "customers",
         "deliveries",
+        "invoices",
         "quarantine",
         "inbox",
         "runs",
@@ -67,7 +69,21 @@ EXPECTED: dict[str, Any] = {
     "ledger": ("merge", "split", "not_same"),
     "party": ("name", "code", "tax_id", "phone", "address"),
     "step": ("send", "find", "finish", "retry", "cancel", "reverse"),
-    "event": ("deal.signed", "deal.reversed", "order.paid", "order.completed", "refund.succeeded", "delivery.sent"),
+    "event": (
+        "deal.signed",
+        "deal.reversed",
+        "order.paid",
+        "order.completed",
+        "refund.succeeded",
+        "delivery.sent",
+        "invoice.requested",
+        "invoice.issued",
+        "payment.received",
+        "delivery.reversing",
+    ),
+    "invoiceview": invoices.VIEWS,
+    "invoicekind": tuple(each for choice in invoices.CHOICES.values() for each in choice),
+    "redreason": RED_REASONS,
     "status": ("missing", "different", "extra", "unknown"),
     "notice": ("needs_auth", "failed"),
     "next": ("needs_auth", "failed"),
@@ -77,6 +93,7 @@ EXPECTED: dict[str, Any] = {
     "reconcile": tuple(f"days_{days}" for days in reconcile.DAYS),
 }
 """Keys that are built while a page is made: prefix -> every ending there can be."""
+ABOUT = ("deal", "order", "refund", "delivery", "invoice", "payment")
 OPEN = {"outcome", "cause"}
 """Prefixes with a fallback where there is no text."""
 
@@ -127,7 +144,7 @@ def test_no_text_is_left_over() -> None:
 
 def test_names_of_the_contract_are_covered() -> None:
     assert set(CATEGORIES) == set(Manifest.model_fields["category"].annotation.__args__)  # type: ignore[union-attr]
-    assert {kind for kind in KINDS if kind.split(".")[0] in ("deal", "order", "refund", "delivery")} >= set(EXPECTED["event"])
+    assert {kind for kind in KINDS if kind.split(".")[0] in ABOUT} >= set(EXPECTED["event"])
 
 
 def test_every_cause_of_a_difference_has_words() -> None:

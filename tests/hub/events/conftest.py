@@ -17,13 +17,26 @@ from sqlalchemy import insert, select, text, update
 
 from config.settings import Rule, Settings
 from connectors import errors, registry
-from connectors.base import Document, Receipt, Sink
+from connectors.base import Document, Receipt, Sink, Status
 from hub.core import Hub
 from hub.events import delivery, rules
 from hub.events.mint import insert_events, mint
 from hub.events.outbox import ATTEMPT, DELIVERY
 from hub.identity import golden
-from hub.models import Account, AuditEntry, Customer, CustomerAlias, Deal, DealLine, Event, Order, OrderLine, Profile, Refund
+from hub.models import (
+    Account,
+    AuditEntry,
+    Customer,
+    CustomerAlias,
+    Deal,
+    DealLine,
+    Event,
+    InvoiceApplication,
+    Order,
+    OrderLine,
+    Profile,
+    Refund,
+)  # fmt: skip
 from hub.models.base import Model, table
 from hub.security import keyring
 from hub.security.keyring import KeyRing
@@ -54,6 +67,7 @@ class Ledger:
         self.entries: dict[str, list[dict[str, Any]]] = {}
         self.plan: dict[str, deque[str]] = {"find": deque(), "send": deque(), "finish": deque()}
         self.calls: list[tuple[str, str]] = []
+        self.statuses: dict[str, Any] = {}
         self.lock = threading.RLock()
         self.latency = 0.0
 
@@ -144,6 +158,14 @@ class ScriptedSink(Sink):
         if when == "after":
             raise _RAISED[fault]()
         return replace(receipt, state="audited", complete=True)
+
+    def status(self, document: Document, receipt: Receipt) -> Status:
+        """What the ledger was told to say: a Status, or an error to raise."""
+        said = self.ledger.statuses.get(document.number, Status("audited", approved=True))
+        self.ledger.calls.append(("status", document.number))
+        if isinstance(said, BaseException):
+            raise said
+        return said
 
 
 class World:
@@ -268,6 +290,20 @@ class World:
             deleted=False,
         )  # fmt: skip
         self.event("refund.succeeded", self.shop, ref, at, amount=amount, currency="CNY", number=f"R{self._count}")
+        return ref
+
+    def request(self, *, deal: str | None = None, order: str | None = None, **values: Any) -> str:
+        """An invoice that a buyer asks for, about a deal or order; its ref."""
+        self._count += 1
+        account = self.shop if order else self.crm
+        key = f"invoice/{self._count}"
+        ref, number = f"{account}|{key}", f"KP-{self._count:04d}"
+        row = {
+            "ref": ref, "account_id": account, "source_ref": f"{account}|invoice|{key}", "deal_ref": deal, "order_ref": order,
+            "number": number, "state": "requested", "currency": "CNY", "requested_at": self._now, "deleted": False,
+        } | values  # fmt: skip
+        self.put(InvoiceApplication, **row)
+        self.event("invoice.requested", account, ref, amount=row.get("amount"), currency="CNY", number=number)
         return ref
 
     # -- what the hub does

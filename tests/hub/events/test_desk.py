@@ -182,7 +182,7 @@ def test_show_list_and_counts(world: Any) -> None:
     world.ledger.expect("send", "ok", "rejected", "doubt")
     world.deliver()
     assert delivery.counts(world.hub) == {
-        "pending": 0, "sending": 0, "in_doubt": 1, "rejected": 1, "sent": 1, "cancelled": 0,
+        "pending": 0, "sending": 0, "in_doubt": 1, "incomplete": 0, "rejected": 1, "sent": 1, "cancelled": 0,
     }  # fmt: skip
     listed = delivery.list_(world.hub)
     assert [row["created_at"] for row in listed] == sorted((row["created_at"] for row in listed), reverse=True)

@@ -162,7 +162,7 @@ def test_no_rule_holds_a_reversal_back(world: Any) -> None:
 def test_advice_holds_nothing_back(world: Any) -> None:
     rule = {"to": "books-main", "make": "receivable"}
     world.rules(rule | {"on": "deal.reversed"}, rule | {"on": "order.paid", "source": "jd-*"}, lease_seconds=5)
-    assert len(rules.check(world.hub)) == 3
+    assert len(rules.check(world.hub)) == 2
     world.deal()
     assert world.dispatch() == 0
 

@@ -1,0 +1,58 @@
+"""Reversal documents: what takes a sent document back. Made when a rule or a person says so, never by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from connectors.base import Document, InvoiceRequest, Money
+from connectors.invoices import RedLetter
+from hub.events.facts import Facts
+from hub.events.mint import event_id
+from hub.events.notready import NotReady
+from hub.events.outbox import DELIVERY
+from hub.models import DocumentStatus
+from hub.models.base import table
+
+STATUS = table(DocumentStatus)
+
+
+def sent_of(facts: Facts, deal_ref: str, account_id: int, kind: str) -> Any:
+    """The sent delivery of a deal at a destination; None where there is none."""
+    c = DELIVERY.c
+    wanted = select(DELIVERY).where(c.event_id == event_id("deal.signed", deal_ref), c.account_id == account_id)
+    return facts.conn.execute(wanted.where(c.kind == kind, c.state == "sent")).first()
+
+
+def invoices_of(conn: Any, delivery_id: str) -> list[dict[str, Any]]:
+    """The invoices that were issued for a delivery."""
+    found = conn.execute(select(STATUS.c.invoices).where(STATUS.c.delivery_id == delivery_id)).scalar()
+    return list(found or [])
+
+
+def taken_back(conn: Any, document: Document, delivery_id: str, number: str, day: date, reason: str) -> Document:
+    """The document that reverses another, whole. Raises NotReady where an invoice is not issued yet."""
+    lines = tuple(replace(line, amount=_back(line.amount)) for line in document.lines)
+    red = _red(conn, document.invoice, delivery_id, reason) if document.invoice is not None else None
+    return replace(
+        document, number=number, date=day, due=None, amount=_back(document.amount), lines=lines, invoice=red,
+        reverses=document.number, note=f"{document.number} {document.note}".strip(),
+    )  # fmt: skip
+
+
+def _red(conn: Any, blue: InvoiceRequest, delivery_id: str, reason: str) -> InvoiceRequest:
+    issued = [each for each in invoices_of(conn, delivery_id) if (each["amount"] or 0) >= 0]
+    if not issued:
+        raise NotReady("reversal.not_issued")
+    if len(issued) > 1:
+        raise NotReady("reversal.several", count=len(issued))
+    lines = tuple(replace(line, amount=_back(line.amount), net=_back(line.net), tax=_back(line.tax)) for line in blue.lines)
+    on = date.fromisoformat(issued[0]["date"]) if issued[0]["date"] else None
+    return replace(blue, lines=lines, red=RedLetter(issued[0]["number"], reason, issued[0]["code"], on))
+
+
+def _back(money: Money) -> Money:
+    return Money(-money.minor, money.currency)
