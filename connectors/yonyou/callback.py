@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from typing import Any
 
 import structlog
 
-from connectors.base import Opened, Outcome, PlatformEvent, RawRequest, Reply
+from connectors.base import DOCUMENTS, Opened, Outcome, PlatformEvent, RawRequest, Reply
 from connectors.errors import BadPush, BadSignature
 from connectors.schemes import CallbackCipher
 from connectors.yonyou.config import YonyouConfig
@@ -29,6 +30,8 @@ log = structlog.get_logger("connectors.yonyou")
 LONGEST = 512 * 1024
 """Bytes of the longest body that is looked at."""
 CUSTOMER_EVENTS = ("YXYBASEDOC_AA_MERCHANT_", "YXYBASEDOC_AA_MERCHANTLIST_")
+ORDER_EVENTS = re.compile(r"SALE_[A-Z]*ORDER(_NOTIFY_SENT)?")
+"""Sales orders saved, submitted, audited, closed, deleted … Two events are named for the audit; nobody says how they differ."""
 _REFUSED = {"bad_signature": 403, "bad_push": 400, "busy": 503}
 
 
@@ -93,33 +96,37 @@ def reply(config: YonyouConfig, outcome: Outcome, now: datetime) -> Reply:
 
 
 def platform_events(event: Mapping[str, Any]) -> list[PlatformEvent]:
-    """Customers that changed. Where the platform puts them inside an event is not documented, so they are looked for."""
+    """Customers and sales orders that changed. Where they stand inside an event is not documented, so they are looked for."""
     kind, key = str(event.get("type") or ""), _identity(event)
-    if not kind.startswith(CUSTOMER_EVENTS):
+    if kind.startswith(CUSTOMER_EVENTS):
+        stream, name = "customer", "code"
+    elif ORDER_EVENTS.fullmatch(kind):
+        stream, name = DOCUMENTS, "billCode"  # our number, where the order is ours
+    else:
         return []
-    codes = dict.fromkeys(str(item["code"]) for item in _objects(event) if item.get("code"))
-    return [PlatformEvent(f"{key}/{code}", "customer", code, kind, _time(event)) for code in codes]
+    codes = dict.fromkeys(str(item[name]) for item in _objects(event, name))
+    return [PlatformEvent(f"{key}/{code}", stream, code, kind, _time(event)) for code in codes]
 
 
 def _identity(event: Mapping[str, Any]) -> str:
     return str(event.get("eventId") or hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest())
 
 
-def _objects(node: Any, depth: int = 4) -> Iterator[Mapping[str, Any]]:
-    """The outermost objects with a code: the event itself, or what is in ``content`` (an object or its text) and the like."""
+def _objects(node: Any, name: str, depth: int = 4) -> Iterator[Mapping[str, Any]]:
+    """The outermost objects with that field: the event itself, or what is in ``content``, an object or its text."""
     if isinstance(node, str) and node[:1] in "{[" and depth:
         try:
             node = json.loads(node)
         except (ValueError, RecursionError):
             return
     if isinstance(node, Mapping):
-        if node.get("code"):
+        if node.get(name):
             yield node
             return
         node = list(node.values())
     if isinstance(node, list) and depth:
         for item in node:
-            yield from _objects(item, depth - 1)
+            yield from _objects(item, name, depth - 1)
 
 
 def _time(event: Mapping[str, Any]) -> datetime | None:

@@ -69,7 +69,7 @@ class Yonyou(YonyouCalls, Source, EventSource, Sink):
         return callback.opened(self.config, request, self.clock())
 
     def events(self, opened: Opened) -> list[PlatformEvent]:
-        """Customers that changed."""
+        """Customers, and sales orders of ours, that changed."""
         return callback.platform_events(opened.payload or {})
 
     def reply(self, outcome: Outcome) -> Reply:

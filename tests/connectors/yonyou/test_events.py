@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from connectors.base import RawRequest
+from connectors.base import DOCUMENTS, RawRequest
 from connectors.contract.pushed import Receiver
 from connectors.errors import BadPush, BadSignature
 from connectors.schemes import CallbackCipher
@@ -166,6 +166,16 @@ def test_events_in_any_shell_name_the_customer(connect) -> None:
         assert found[0].key == "e-7/000805" and found[0].time.isoformat() == "2023-11-14T22:13:20+00:00"
     several = callback.platform_events({**base, "content": [customer, {**customer, "code": "2"}]})
     assert [event.record_key for event in several] == ["000805", "2"]
+
+
+@pytest.mark.parametrize("kind", ["SALE_AUDITORDER", "SALE_AUDITORDER_NOTIFY_SENT", "SALE_DELETEORDER_NOTIFY_SENT"])
+def test_events_about_sales_orders_name_our_number(kind: str) -> None:
+    """The field table has it at the top, the example in a shell."""
+    order = {"billId": "2285747004510464", "billCode": "SOTEST0001", "billNo": "voucher_order"}
+    for shell in (order, {"BILL_INFO": order}, {"content": json.dumps({"BILL_INFO": order})}):
+        (event,) = callback.platform_events({"type": kind, "eventId": "e-8", **shell})
+        assert (event.stream, event.record_key, event.kind, event.key) == (DOCUMENTS, "SOTEST0001", kind, "e-8/SOTEST0001")
+    assert callback.platform_events({"type": kind, "eventId": "e-8"}) == []
 
 
 def test_events_of_other_subjects_and_odd_ones_change_nothing() -> None:
