@@ -81,7 +81,10 @@ def utc_now() -> datetime:
 
 @dataclass
 class Runtime:
-    """What the hub lends a connector for its calls. priority: 0 person, 1 webhook, 2 incremental, 3 backfill."""
+    """What the hub lends a connector for its calls. priority: 0 person, 1 webhook, 2 incremental, 3 backfill.
+
+    meter: told the name of each call that the platform has answered, other than with a limit.
+    """
 
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
@@ -92,6 +95,7 @@ class Runtime:
     attempts: int = 4
     account: str = "-"
     stopped: Callable[[], bool] = field(default=lambda: False)
+    meter: Callable[[str], None] = field(default=lambda name: None)
 
 
 class Response:
@@ -249,6 +253,8 @@ class Door:
             except requests.exceptions.RequestException as error:
                 raise _broken(request, name, error) from None
         verdict = self.connector.interpret(request, response)
+        if verdict.action != "throttle":
+            self.runtime.meter(name)
         log.debug(
             "call", account=self.runtime.account, name=name, status=response.status, action=verdict.action,
             code=verdict.code, ms=round((time.perf_counter() - started) * 1000),

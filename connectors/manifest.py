@@ -134,13 +134,29 @@ class Stream(_Strict):
 
 
 class Budget(_Strict):
-    """At most so many calls; match: a pattern over request names. All workers of an account draw on it."""
+    """At most so many calls; match: a pattern over request names. All workers of an account draw on it.
+
+    per_month: what the platform grants in a calendar month of ``zone``. The runtime keeps a ledger of it, with a forecast, and
+    warns before it ends; it does not hold calls back, since other programs draw on the same grant unseen. title: what people
+    call it. setting: the account's setting that says how much was bought.
+    """
 
     match: str = "*"
     per_second: int | None = Field(default=None, ge=1)
     per_minute: int | None = Field(default=None, ge=1)
     per_day: int | None = Field(default=None, ge=1)
     parallel: int | None = Field(default=None, ge=1)
+    per_month: int | None = Field(default=None, ge=1)
+    title: Text | None = None
+    setting: str | None = None
+    zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _titled(self) -> Budget:
+        _zone(self.zone)
+        if self.per_month and not self.title:
+            raise ValueError("a budget with per_month has a title, for people see it")
+        return self
 
 
 class Rule(_Strict):

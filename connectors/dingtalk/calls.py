@@ -91,6 +91,14 @@ class DingTalkConfig(Config):
         default="",
         pattern=r"^[A-Za-z0-9_,\s-]*$",
     )
+    monthly_calls: int = setting(
+        "每月接口调用额度",
+        "API calls granted a month",
+        where_zh="开发者后台 → 资源用量;标准版 5000,购买专业版或加量包后填新的额度。只用于预警,企业其他应用的调用不在其中",
+        where_en="Developer console → Resource usage; 5000 in the standard edition. For warnings; other apps not in it",
+        default=5000,
+        ge=1,
+    )
     amount_field: str = setting(
         "合同金额控件",
         "Amount component",

@@ -68,6 +68,7 @@ def _detail(key: str, findings: list[Finding] | None = None) -> str:
             select(overview.RUN).where(overview.RUN.c.account_id == account["id"]).order_by(overview.RUN.c.id.desc()).limit(8),
         )
         refused = overview.refused(conn, hub.now()).get(account["id"], 0)
+        quotas, line = overview.quotas(hub, conn, account), overview.listening(conn, account["id"])
     manifest = manifest_of(account["platform"])
     health = health_of(account, streams, hub.now())
     words = {
@@ -79,7 +80,7 @@ def _detail(key: str, findings: list[Finding] | None = None) -> str:
     return render_template(
         "account.html", account=account, manifest=manifest, health=health, words=words, runs=last, refused=refused,
         push_url=_push_url(account) if manifest and "events" in manifest.roles else None, now=hub.now(), findings=findings,
-        titles={item.stream: item.title for item in health},
+        titles={item.stream: item.title for item in health}, quotas=quotas, line=line,
     )  # fmt: skip
 
 

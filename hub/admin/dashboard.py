@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from hub.admin import overview
 from hub.admin.health import Health, health_of
-from hub.admin.i18n import t
+from hub.admin.i18n import both, t
 from hub.admin.web import page, the_hub
 from hub.admin.words import manifest_of, platform_title
 from hub.core import Hub
+from hub.sync.quotas import Usage
 
 pages = page("dashboard")
 
@@ -33,6 +34,7 @@ class Line:
     quarantine: int
     inbox_failed: int
     refused: int
+    quotas: list[Usage]
     notices: list[Notice] = field(default_factory=list)
 
 
@@ -78,6 +80,7 @@ def _lines(hub: Hub, conn: Connection) -> list[Line]:
                 health_of(account, streams.get(key, ()), now), runs.get(key), pushes.get(key), today.get(key, {}),
                 {state: counts.get(key, 0) for state, counts in deliveries.items()},
                 quarantine.get(key, 0), failed.get(key, 0), refused.get(key, 0),
+                overview.quotas(hub, conn, account),
             )
         )  # fmt: skip
     return lines
@@ -113,5 +116,15 @@ def _notices(line: Line) -> list[Notice]:
         add("warn", t("notice.inbox", n=line.inbox_failed), t("next.inbox"), url)
     if line.refused:
         add("warn", t("notice.refused", n=line.refused), t("next.refused"), home)
+    for quota in line.quotas:
+        if quota.level != "fine":
+            add(quota.level, _of_quota(quota), t("next.quota"), home)
     line.notices = found
     return found
+
+
+def _of_quota(quota: Usage) -> str:
+    title = both(quota.title)
+    if quota.runs_out:
+        return t("notice.quota_ends", title=title, day=quota.runs_out)
+    return t("notice.quota_used", title=title, used=quota.used, limit=quota.limit)

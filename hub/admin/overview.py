@@ -9,17 +9,20 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, text
 
+from hub.accounts import load
 from hub.admin.show import ZONE
 from hub.admin.web import rows
-from hub.admin.words import category_place
+from hub.admin.words import category_place, manifest_of
 from hub.core import Hub
-from hub.models import Account, AccountStream, Delivery, Inbox, PushCounter, Quarantined, Run
+from hub.models import Account, AccountStream, Delivery, Inbox, Listening, PushCounter, Quarantined, Run
 from hub.models.base import table
+from hub.sync.quotas import Usage, usages
 
 CAP = 1000
 """A count stops here and reads '1,000+'."""
 OPEN_STATES = ("pending", "sending", "rejected", "in_doubt")
 ACCOUNT, STREAM, RUN, DELIVERY = table(Account), table(AccountStream), table(Run), table(Delivery)
+LISTENING = table(Listening)
 QUARANTINED, INBOX, REFUSED = table(Quarantined), table(Inbox), table(PushCounter)
 ACCOUNT_COLUMNS = [column for column in ACCOUNT.c if column.name != "config"]
 """Without the configuration: it would be decrypted for nothing."""
@@ -119,3 +122,17 @@ def estimate(hub: Hub, conn: Connection, name: str) -> int:
 def total(counts: Mapping[int, int]) -> int:
     """The sum over all accounts."""
     return sum(counts.values())
+
+
+def quotas(hub: Hub, conn: Connection, account: Mapping[str, Any]) -> list[Usage]:
+    """How the monthly grants of calls of an account go; its settings are opened only where its platform has any."""
+    manifest = manifest_of(account["platform"])
+    if manifest is None or not any(budget.per_month for budget in manifest.budgets):
+        return []
+    config = load(conn, account["id"]).config
+    return usages(conn, account["id"], config, manifest.budgets, hub.now())
+
+
+def listening(conn: Connection, account_id: int) -> dict[str, Any] | None:
+    """The connection over which an account's platform pushes; None where there never was one."""
+    return next(iter(rows(conn, select(LISTENING).where(LISTENING.c.account_id == account_id))), None)

@@ -19,7 +19,7 @@ from hub.invoices import follow as following
 from hub.invoices import queue
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
-from hub.sync import inbox, runs
+from hub.sync import inbox, quotas, runs
 from hub.sync.pull import pull
 
 KEEP_PUSHES = timedelta(days=30)
@@ -81,6 +81,7 @@ def do_housekeep(hub: Hub, key: str) -> None:
         conn.execute(delete(PushCounter).where(col(PushCounter.last_at) < now - timedelta(days=90)))
         privacy.erase_again(hub, conn)
         runs.close_abandoned(conn, now)
+        quotas.forget(conn, now)
     retention.forget_old(hub)
 
 

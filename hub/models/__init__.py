@@ -1,6 +1,6 @@
 """The tables, one file per subject."""
 
-from hub.models.account import Account, AccountStream, AccountToken, Listening
+from hub.models.account import Account, AccountStream, AccountToken, CallCount, Listening
 from hub.models.audit import AuditEntry
 from hub.models.base import Model
 from hub.models.chat import ChatGroup, Consent, GroupMember, Message
@@ -21,8 +21,8 @@ from hub.models.tag import Tag, TagAssignment
 from hub.models.user import Role, RoleUser, User
 
 __all__ = [
-    "Account", "AccountStream", "AccountToken", "AuditEntry", "ChatGroup", "ChatHit", "ChatRule", "ChatTag", "Consent",
-    "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus", "Event",
+    "Account", "AccountStream", "AccountToken", "AuditEntry", "CallCount", "ChatGroup", "ChatHit", "ChatRule", "ChatTag",
+    "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus", "Event",
     "GroupMember", "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry",
     "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund",
     "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment", "User",

@@ -74,3 +74,14 @@ class Listening(Model, table=True):
     heard_at: datetime | None = instant(nullable=True)
     failures: int = 0
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+
+
+class CallCount(Model, table=True):
+    """Calls that a platform counts by the month, as we made them. quota: the ``match`` of the manifest's budget; day: in its
+    zone (yyyy-MM-dd)."""
+
+    __tablename__ = "call_count"
+    account_id: int = Field(primary_key=True, foreign_key="account.id")
+    quota: str = text(primary_key=True)
+    day: str = text(primary_key=True)
+    count: int = 0

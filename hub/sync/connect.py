@@ -22,6 +22,7 @@ from hub.models import Account, AccountToken
 from hub.store.bulk import Upsert
 from hub.store.database import Database
 from hub.store.types import EPOCH
+from hub.sync.quotas import Meter
 
 EARLY = timedelta(minutes=5)
 FETCH_LEASE = 60
@@ -136,6 +137,7 @@ def connect(hub: Hub, account: Account, *, priority: int = 2) -> Connector:
         priority=priority,
         account=account.key,
         stopped=hub.stopping,
+        meter=Meter(hub, account.id or 0, kind.manifest.budgets),
     )
     return kind(kind.Config.model_validate(account.config), runtime)
 

@@ -60,7 +60,7 @@ EXPECTED: dict[str, Any] = {
     "field": customers.FIELDS,
     "role": (*RANK, *(f"{role}_may" for role in RANK)),
     "category": CATEGORIES,
-    "does": ("source", "events", "sink", "tags", "notices", "sign_in"),
+    "does": ("source", "events", "listener", "sink", "tags", "notices", "sign_in"),
     "level": ("cannot", "not_yet", "partial", "full"),
     "follows": ("time", "sequence", "token", "none", "push"),
     "engine": ("embedded", "distributed"),

@@ -167,3 +167,26 @@ def test_the_system_page(admin: Any, viewer: Any, made: Any) -> None:
     with made.hub.db.write() as conn:
         conn.execute(update(STREAM).values(next_run_at=made.ago(hours=1)))
     assert "请确认 hub serve" in admin.get("/about")
+
+
+def test_a_grant_that_runs_out_is_told_on_both_pages(tmp_path: Any) -> None:
+    from connectors.dingtalk.simulator import DingTalkSimulator
+    from hub.app import create_app
+    from hub.models import CallCount
+
+    hub = open_hub(tmp_path)
+    accounts.add(hub, "dingtalk", "ding", "钉钉", DingTalkSimulator().settings("http://127.0.0.1:9"), by="t")
+    month = hub.now().astimezone(overview.ZONE)
+    counts = [
+        {"account_id": 1, "quota": "counted/*", "day": f"{month - timedelta(days=back):%Y-%m-%d}", "count": 900}
+        for back in range(6)
+    ]
+    with hub.db.write() as conn:
+        conn.execute(insert(table(CallCount)), counts)
+    app = create_app(hub)
+    app.testing = True
+    person = Browser(app.test_client()).sign_in("admin")
+    home, page = person.get("/"), person.get("/accounts/ding")
+    assert "每月接口调用" in home and "买加量包" in home
+    assert "本月已用" in page and "/ 5,000" in page and "用完" in page
+    hub.close()
