@@ -284,6 +284,10 @@ class Source(Connector):
             except Gone:
                 yield key, None
 
+    def media(self, reference: str) -> bytes:
+        """The file that a message names (its ``media``). Called only when a person asks for it."""
+        raise TypeError(f"{type(self).__name__} has no media()")
+
 
 class EventSource(Connector):
     """A platform that pushes."""

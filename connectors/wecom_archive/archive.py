@@ -92,12 +92,12 @@ class ArchiveReading(ArchiveCalls):
             raise errors.Unavailable("wecom_archive.crashed", name=OPEN)
         return found
 
-    def media(self, file: str) -> bytes:
+    def media(self, reference: str) -> bytes:
         """A file that a message names by its ``sdkfileid``, read in parts of at most 512 KB. Never called by itself: files are
         noted, and fetched when somebody asks."""
         parts, index = [], ""
         while True:
-            _, data, index, finished = self._asked(MEDIA, lambda index=index: self._process().media(file, index))
+            _, data, index, finished = self._asked(MEDIA, lambda index=index: self._process().media(reference, index))
             parts.append(data)
             if finished:
                 return b"".join(parts)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from config.settings import Settings
 from connectors.errors import Stop
 from hub import accounts
+from hub.chats import media
 from hub.core import Hub
 from hub.sync.foreground import sync
 from hub.sync.pull import pull
@@ -98,3 +99,18 @@ def test_a_missing_key_stops_the_account_and_says_which(vault: Vault, hub: Hub) 
     told = sync(hub, "archive", ["message"], by="test")
     assert told["message"]["error"]["key"] == "wecom_archive.key_missing"
     assert read(hub, "SELECT state FROM account") == ["failed"]
+
+
+def test_a_file_is_fetched_when_somebody_asks_and_that_is_on_record(vault: Vault, hub: Hub) -> None:
+    vault.sim.archive.files["file-1"] = b"x" * 700_000
+    image = {"msgtype": "image", "image": {"sdkfileid": "file-1", "md5sum": "", "filesize": 9}}
+    vault.sim.archive.put({"from": "wmA", "tolist": ["sales_wang"], "roomid": "", **image})
+    vault.say("没有文件")
+    sync(hub, "archive", ["message"], by="test")
+    assert not vault.sim.calls["/finance/GetMediaData"], "nothing is fetched by itself"
+    picture, words = read(hub, "SELECT ref FROM message ORDER BY seq")
+    assert media.fetch(hub, picture, by="test") == vault.sim.archive.files["file-1"]
+    assert read(hub, "SELECT subject FROM audit_entry WHERE what = 'chats.media'") == [picture]
+    for ref in (words, "1|nosuch"):
+        with pytest.raises(media.MediaFault):
+            media.fetch(hub, ref, by="test")

@@ -408,3 +408,8 @@ def test_doctor_tells_of_tag_rules_that_match_nothing(filled: Desk) -> None:
     rule = json.dumps([{"name": "r", "tag": "t", "kinds": ["telegram"]}])
     sick = filled.run("doctor", "--json", code=1, HUB_TAG_RULES=rule).json
     assert any("telegram" in line for line in sick["problems"])
+
+
+def test_a_file_of_no_message_is_said(filled: Desk, tmp_path: Path) -> None:
+    told = filled.run("chats", "media", "1|nosuch", str(tmp_path / "file"), code=1)
+    assert "没有这条消息" in told.err and not (tmp_path / "file").exists()
