@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors import errors
 from connectors.base import Document, Finding, Receipt, Request, Sink
-from connectors.wukong import checks, writeback
+from connectors.wukong import checks, invoices, writeback
 from connectors.wukong.reading import WukongReader
 
 
@@ -16,6 +16,18 @@ class Wukong(WukongReader, Sink):
         return checks.examine(self, self.write_field)
 
     def find(self, document: Document) -> Receipt | None:
+        """Whether the number stands where it belongs: at the invoice request, or in the customer's field."""
+        if document.kind == "invoice_number":
+            return invoices.find(self.detail, document)
+        return self._find_entry(document)
+
+    def send(self, document: Document) -> Receipt:
+        """Write the number where it belongs."""
+        if document.kind == "invoice_number":
+            return invoices.send(self.detail, self.http.call, document)
+        return self._send_entry(document)
+
+    def _find_entry(self, document: Document) -> Receipt | None:
         """Whether the customer's field holds the document's number. It is read from the database: no index delay."""
         customer = self._customer_of(document)
         try:
@@ -24,10 +36,10 @@ class Wukong(WukongReader, Sink):
             return None
         return _receipt(document, customer) if field and writeback.holds(field, document.number) else None
 
-    def send(self, document: Document) -> Receipt:
+    def _send_entry(self, document: Document) -> Receipt:
         """Add ``contract number:document number`` to the customer's field; nothing is done when it is there."""
-        customer = self._customer_of(document)
-        contract = self.detail("crmContract", document.source["key"]) if document.source.get("key") else None
+        customer, key = self._customer_of(document), invoices.contract_of(document)
+        contract = self.detail("crmContract", key) if key else None
         detail = self.detail("crmCustomer", customer) if customer else None
         if contract is None or detail is None:
             raise errors.Rejected("wukong.nothing_to_write_to")
@@ -40,10 +52,10 @@ class Wukong(WukongReader, Sink):
 
     def _customer_of(self, document: Document) -> str:
         """The customer's key; asked of the contract where the document does not say it."""
-        named = document.source.get("customer")
-        if named or not document.source.get("key"):
+        named, key = document.source.get("customer"), invoices.contract_of(document)
+        if named or not key:
             return named or ""
-        return str((self.detail("crmContract", document.source["key"]) or {}).get("customerId") or "")
+        return str((self.detail("crmContract", key) or {}).get("customerId") or "")
 
     def write_field(self, customer: str = "") -> writeback.Field:
         """The configured field, with its value when a customer is named. Raises ConfigError when it cannot be used."""

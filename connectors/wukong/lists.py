@@ -43,6 +43,7 @@ _ALWAYS = ("ownerUserName", "createTime", "updateTime")
 TABLES = {
     "customer": Table(2, "crmCustomer", "customerId", ("customerName", "mobile", *_ALWAYS)),
     "contact": Table(3, "crmContacts", "contactsId", ("name", "mobile", "customerName", *_ALWAYS)),
+    "invoice": Table(18, "crmInvoice", "invoiceId", ("invoiceApplyNumber", "customerName", "checkStatus", *_ALWAYS)),
     "deal": Table(6, "crmContract", "contractId", ("num", "customerName", "orderDate", "money", "checkStatus", *_ALWAYS)),
 }
 

@@ -9,7 +9,7 @@ from connectors import errors
 from connectors.base import Page, Record, Source, Window
 from connectors.wukong.account import WukongAccount
 from connectors.wukong.lists import LARGEST, TABLES, Listing, walk
-from connectors.wukong.records import NEVER_KEPT, Contracts, like_listed, tidy
+from connectors.wukong.records import HEAD, NEVER_KEPT, Contracts, invoice_state, like_listed, tidy
 
 ALL_STAFF = 0
 
@@ -91,10 +91,18 @@ class WukongReader(WukongAccount, Source):
 
     def _land(self, row: Mapping[str, Any], listing: Listing, tag_field: str) -> Record:
         record = tidy(row, listing, tag_field)
+        if listing.table is TABLES["invoice"]:
+            return self._with_head(record)
         if listing.table is not TABLES["deal"]:
             return record
         contracts = Contracts(self._json, self._approvals, self._contract, self.config.with_lines)
         return contracts.complete(record)
+
+    def _with_head(self, record: Record) -> Record:
+        """The invoice with what its list may hide: whom it is for, as the database has it."""
+        detail = self.detail("crmInvoice", str(record["invoiceId"])) or {}
+        head = {name: "" if detail.get(name) is None else detail[name] for name in HEAD}
+        return record | head | {"_state": invoice_state(record, head)}
 
     def _contract(self, key: str) -> Mapping[str, Any] | None:
         return self.detail("crmContract", key)

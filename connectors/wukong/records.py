@@ -16,6 +16,11 @@ NEVER_KEPT = frozenset({"batchId", "password", "salt"})
 CUSTOM = re.compile(r"(?:field|flied)(?:_[0-9a-z]{6}|[A-Z][0-9a-zA-Z]{5})")
 """Names of custom fields: ``field_`` and six random characters, other ones in each installation, camel-cased when a
 letter follows; the shipped 合同类型 is misspelt."""
+HEAD = (
+    "contractId", "invoiceMoney", "invoiceType", "titleType", "invoiceTitle", "taxNumber", "depositBank", "depositAccount",
+    "depositAddress", "telephone", "contactsMobile", "invoiceNumber", "realInvoiceDate", "invoiceStatus",
+)  # fmt: skip
+"""What an invoice says, as the database's row has it; which of it a list shows depends on the reading user's columns."""
 SIGNED, VOID = {"1", "10"}, {"8"}
 NO_FLOW = "10"
 LINES = 100
@@ -39,6 +44,14 @@ def tidy(row: Mapping[str, Any], listing: Listing, tag_field: str) -> Record:
     if tag_field:
         record["_tags"] = row.get(tag_field) or ""
     return record
+
+
+def invoice_state(record: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """issued once somebody has entered its number; asked when it is approved; else the state of the approval."""
+    if str(head.get("invoiceStatus")) == "1":
+        return "issued"
+    state = str(record.get("checkStatus"))
+    return "asked" if state in SIGNED else state
 
 
 def like_listed(detail: Mapping[str, Any], listing: Listing) -> Record:

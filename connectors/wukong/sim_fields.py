@@ -196,6 +196,16 @@ def _invoice(make: _Numbers) -> CrmObject:
         make("invoiceMoney", "开票金额", DECIMAL),
         make("invoiceDate", "开票日期", DATE),
         make("invoiceType", "开票类型", SELECT),
+        make("titleType", "抬头类型", SELECT),
+        make("invoiceTitle", "开票抬头", TEXT),
+        make("taxNumber", "纳税识别号", TEXT),
+        make("depositBank", "开户行", TEXT),
+        make("depositAccount", "开户账号", TEXT),
+        make("depositAddress", "开票地址", TEXT),
+        make("telephone", "电话", TEXT),
+        make("contactsName", "联系人", TEXT),
+        make("contactsMobile", "联系方式", MOBILE),
+        make("contactsAddress", "邮寄地址", TEXT),
         make("remark", "备注", TEXTAREA),
     ]
     system = {

@@ -10,10 +10,10 @@ from typing import Any
 from connectors.wukong.sim_fields import FIXED
 from connectors.wukong.sim_flow import APPROVED, IN_FORCE, IN_REVIEW, VOID, Flow
 from connectors.wukong.sim_login import SUPER_USER, Logins, User
-from connectors.wukong.sim_store import CONTACTS, CONTRACT, CUSTOMER, Row, Store
+from connectors.wukong.sim_store import CONTACTS, CONTRACT, CUSTOMER, INVOICE, Row, Store
 from connectors.wukong.sim_writes import Writes
 
-LABELS = {"customer": CUSTOMER, "contact": CONTACTS, "deal": CONTRACT}
+LABELS = {"customer": CUSTOMER, "contact": CONTACTS, "deal": CONTRACT, "invoice": INVOICE}
 
 
 class Hands:
@@ -73,6 +73,20 @@ class Hands:
         if check_status in IN_FORCE:
             self.flow.took_force(CONTRACT, row)
         return row.id
+
+    def add_invoice(
+        self, contract_id: int, number: str, money: str, status: int = APPROVED, *, at: datetime | None = None, **columns: Any
+    ) -> int:
+        """An invoice asked for a contract, to its customer's title. Its id."""
+        contract = self.store.tables[CONTRACT][contract_id]
+        fixed = {
+            "invoiceApplyNumber": number, "customerId": contract.detail["customerId"], "contractId": contract_id,
+            "invoiceMoney": Decimal(money), "invoiceType": 1, "titleType": 1, "invoiceTitle": "郑州样例科技有限公司",
+            "taxNumber": "92330106MABCDEF103", "depositBank": "样例银行郑州支行", "depositAccount": "6222000000000001",
+            "depositAddress": "郑州市文化路 1 号", "telephone": "0371-88000000", "contactsMobile": "13800000009",
+            "checkStatus": status, "invoiceStatus": 0, "ownerUserId": SUPER_USER, "createUserId": SUPER_USER, **columns,
+        }  # fmt: skip
+        return self.store.insert(INVOICE, fixed, {}, at=at).id
 
     def approve(self, contract_id: int) -> None:
         """The last approver says yes: the contract is signed, and its update time in the list stays what it was."""

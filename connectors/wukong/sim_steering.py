@@ -9,7 +9,7 @@ from connectors.sandbox import Simulator
 from connectors.wukong.sim_flow import APPROVED, DRAFT, IN_REVIEW, NO_FLOW
 from connectors.wukong.sim_hands import LABELS, Hands
 from connectors.wukong.sim_login import SUPER_USER
-from connectors.wukong.sim_store import CONTACTS, CUSTOMER
+from connectors.wukong.sim_store import CONTACTS, CUSTOMER, INVOICE
 
 LONG_AGO = timedelta(days=400)
 STATES = (NO_FLOW, APPROVED, IN_REVIEW, DRAFT)
@@ -23,7 +23,7 @@ class Steering(Hands, Simulator):
     """The steering methods of ``connectors.sandbox.Simulator``."""
 
     _customer: int | None = None
-    _sources: dict[int, dict[str, str]]
+    _sources: dict[tuple[str, int], dict[str, str]]
 
     def populate(self, stream: str, count: int, *, start: datetime, step: timedelta) -> list[str]:
         """Records created and modified at ``start``, ``start + step`` and so on."""
@@ -43,8 +43,8 @@ class Steering(Hands, Simulator):
         with self.lock:
             if stream == "staff":
                 del self.logins.users[int(key)]
-            elif LABELS[stream] == CONTACTS:
-                del self.store.tables[CONTACTS][int(key)]
+            elif LABELS[stream] in (CONTACTS, INVOICE):
+                del self.store.tables[LABELS[stream]][int(key)]
             else:
                 mark = {"status": 3} if LABELS[stream] == CUSTOMER else {"checkStatus": 7}
                 self.store.change(LABELS[stream], self.row(stream, key), mark, moved=False)
@@ -71,11 +71,15 @@ class Steering(Hands, Simulator):
     def document_source(self, kind: str, number: int) -> dict[str, str]:
         """An approved contract for the sample document of that number."""
         with self.lock:
-            if number not in self._sources:
+            if (kind, number) not in self._sources:
                 customer = self.add_customer(f"样例客户{number:05d}")
                 contract = self.add_contract(customer, f"HT-2026-{number:05d}", "13780.01", "2026-11-02", APPROVED)
-                self._sources[number] = {"stream": "deal", "key": str(contract), "customer": str(customer)}
-            return self._sources[number]
+                source = {"stream": "deal", "key": str(contract), "customer": str(customer)}
+                if kind == "invoice_number":
+                    invoice = self.add_invoice(contract, f"KP-2026-{number:05d}", "13780.01")
+                    source |= {"stream": "invoice", "key": str(invoice), "deal": str(contract)}
+                self._sources[kind, number] = source
+            return self._sources[kind, number]
 
     def _make_staff(self, at: datetime, number: int) -> int:
         mobile = f"139{self.store.number() % 100_000_000:08d}"
@@ -95,6 +99,10 @@ class Steering(Hands, Simulator):
         return self.add_contract(
             self._someone(at), num, "1200.50", "2026-03-01", status, lines=LINES, at=at, startTime="2026-03-01"
         )
+
+    def _make_invoice(self, at: datetime, number: int) -> int:
+        contract = self.add_contract(self._someone(at), f"HT-{self.store.number()}", "1060.00", "2026-03-01", APPROVED, at=at)
+        return self.add_invoice(contract, f"KP-{self.store.number()}", "1060.00", STATES[number % len(STATES)], at=at)
 
     def _someone(self, at: datetime) -> int:
         """One old customer that all of them belong to."""

@@ -135,6 +135,8 @@ class Writes:
         """Write the invoice number: a plain overwrite that asks neither for state nor for rights."""
         row = self._row(self.store.objects[INVOICE], body["invoiceId"])
         names = ("invoiceNumber", "realInvoiceDate", "logisticsNumber")
+        if row.detail.get("invoiceNumber") != body.get("invoiceNumber"):
+            self.ledger.append({"kind": "invoice_number", "number": body.get("invoiceNumber"), "invoiceId": row.id})
         self.store.change(INVOICE, row, {**{name: body.get(name) for name in names}, "invoiceStatus": 1}, moved=True)
         return None
 
