@@ -1,0 +1,1 @@
+"""JD 京东 shops (POP): see README.md."""
