@@ -42,7 +42,7 @@ class JdSimulator(Simulator):
 
     def routes(self, app: Flask) -> None:
         """Gateway and token service."""
-        app.add_url_rule("/routerjson", view_func=self._gateway, methods=["GET", "POST"])
+        app.add_url_rule("/routerjson", "_gateway", view_func=self._gateway, methods=["GET", "POST"])
         app.add_url_rule(
             "/oauth2/access_token", "access_token", view_func=lambda: self._oauth(self.access.token), methods=["GET"]
         )
