@@ -78,20 +78,19 @@ def _in_pair(place: Place, consents: Consents) -> tuple[Record, Any] | None:
 
 
 def _in_room(message: Record, place: Place, consents: Consents) -> tuple[Record, Any] | None:
-    """In a room a customer's message rests on his own consent; any other needs that of all customers who can read it, since
-    what staff say there answers what was said. A room without outsiders is none of ours."""
+    """In a room a customer's message rests on his own consent, and one of staff with a seat on that of all customers who can
+    read it, since what staff say there answers what was said. Whoever else writes there (a colleague without a seat, a robot,
+    an outsider whom nobody has asked) cannot be told apart, and is not kept. A room without outsiders is none of ours."""
     customers = consents.of_room(place.room)
     sender = str(message.get("from") or "")
     if sender in customers:
         info = customers[sender]
         return ({"roomid": place.room, "customer": sender, "side": "customer"}, info) if agreed(info) else None
-    if not customers or not all(map(agreed, customers.values())):
+    if place.side != "staff" or not customers or not all(map(agreed, customers.values())):
         return None
-    side = place.side or ("robot" if sender.startswith("wb") else "")
     # The ground is as strong as the weakest of them.
     weakest = sorted(customers.values(), key=lambda info: info.get("agree_status") != "Default_Agree")[0]
-    ground = {name: weakest[name] for name in ("agree_status",) if name in weakest}
-    return {"roomid": place.room, "side": side}, ground
+    return {"roomid": place.room, "side": "staff"}, {"agree_status": weakest["agree_status"]}
 
 
 def consent_records(place: Place, consents: Consents) -> list[Record]:

@@ -55,6 +55,8 @@ def test_a_room_needs_the_consent_of_who_can_read(vault: Vault) -> None:
         vault.say(f"A在{room}", roomid=room)
         vault.say(f"B在{room}", sender="wmB", roomid=room)
         vault.say(f"员工在{room}", sender="sales_wang", roomid=room)
+        vault.say(f"没问过的人在{room}", sender="wmStranger", roomid=room)
+        vault.say(f"机器人在{room}", sender="wbRobot", roomid=room)
     assert vault.texts() == ["A在wrAll", "B在wrAll", "员工在wrAll", "A在wrSome"]
     staff = mapped(vault.records()[2]).records[0]["fields"]
     assert staff["side"] == "staff" and staff["consent"] == "default" and "customer" not in staff
