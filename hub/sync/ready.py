@@ -22,6 +22,9 @@ from mappings import transforms
 from mappings.compile import CompiledMapping
 from mappings.mapped import Mapped
 
+PART = 25
+"""So many records are mapped, sealed and made into rows at a time, while the processor still has them at hand."""
+
 
 class Bad(NamedTuple):
     """A record that cannot be used."""
@@ -87,11 +90,15 @@ class Reader:
             error = MappingError("mapping.required", field="key", path=str(error.args[0]))
         return Bad(self._prefix + source_id, source_id, body, error)
 
-    def finish(self, items: Iterable[Item], now: int) -> tuple[list[Landing], list[Bad]]:
+    def finish(self, items: Sequence[Item], now: int) -> tuple[list[Landing], list[Bad]]:
         """Map and seal the records and make their rows; and those that cannot be mapped."""
-        mapped, bad = self._map(items)
-        bodies = self._seal(mapped)
-        return self._made(mapped, bodies, now), bad
+        landings: list[Landing] = []
+        bad: list[Bad] = []
+        for start in range(0, len(items), PART):
+            mapped, unmapped = self._map(items[start : start + PART])
+            landings += self._made(mapped, self._seal(mapped), now)
+            bad += unmapped
+        return landings, bad
 
     def _map(self, items: Iterable[Item]) -> tuple[list[tuple[Item, Mapped]], list[Bad]]:
         done, bad, apply = [], [], self._mapping.apply

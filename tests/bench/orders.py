@@ -28,12 +28,26 @@ from tests.bench.rows import pages
 Found = dict[str, Any]
 
 
-def making(count: int) -> float:
-    """Seconds that making the pages takes."""
-    began = time.perf_counter()
-    for _ in pages(min(count, 50_000)):
-        pass
-    return (time.perf_counter() - began) * max(1, count / 50_000)
+class Watch:
+    """Wall and processor time of a block, without what making the pages takes, which is measured on a part of them."""
+
+    def __init__(self, count: int) -> None:
+        part = min(count, 50_000)
+        with self:
+            for _ in pages(part):
+                pass
+        self._apart = [value * count / part for value in (self.seconds, self.cpu)]
+
+    def __enter__(self) -> Watch:
+        self._began = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds, self.cpu = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
+
+    def found(self) -> Found:
+        """The figures of the last block."""
+        return {"seconds": self.seconds - self._apart[0], "cpu": self.cpu - self._apart[1]}
 
 
 def ours(count: int, url: str, folder: Path, profile: bool) -> Found:
@@ -53,12 +67,11 @@ def ours(count: int, url: str, folder: Path, profile: bool) -> Found:
     config = {"app_key": "12345678", "app_secret": "not-a-secret", "shop": "示例旗舰店", "session": "not-a-session"}
     config["app_kind"] = "back_office"
     accounts.add(hub, "taobao", "shop", "shop", config, by="bench")
-    lander, total, apart = Lander(hub, accounts.get(hub, "shop"), "order"), Counts(), making(count)
-    began = time.perf_counter()
-    for page in pages(count):
-        with steps.step("begin and commit") if steps else nullcontext(), hub.db.write() as conn:
-            total.add(lander.land(conn, page))
-    seconds = time.perf_counter() - began - apart
+    lander, total, watch = Lander(hub, accounts.get(hub, "shop"), "order"), Counts(), Watch(count)
+    with watch:
+        for page in pages(count):
+            with steps.step("begin and commit") if steps else nullcontext(), hub.db.write() as conn:
+                total.add(lander.land(conn, page))
     table = steps.table(count) if steps else []
     again = Counts()
     for page in pages(count // 10):
@@ -66,7 +79,7 @@ def ours(count: int, url: str, folder: Path, profile: bool) -> Found:
             again.add(lander.land(conn, page))
     assert total.changed == count and total.quarantined == 0, total
     assert again.changed == 0 and again.events == 0, again
-    return {"seconds": seconds, "customers": total.created, "events": total.events, "steps": table}
+    return {**watch.found(), "customers": total.created, "events": total.events, "steps": table}
 
 
 def dlt_merge(count: int, url: str, folder: Path, profile: bool) -> Found:
@@ -84,10 +97,10 @@ def dlt_merge(count: int, url: str, folder: Path, profile: bool) -> Found:
     else:
         destination = dlt.destinations.sqlalchemy(f"sqlite:///{folder / 'dlt.db'}")
     pipeline = dlt.pipeline("bench", destination=destination, dataset_name="bench", pipelines_dir=str(folder / "pipelines"))
-    apart = making(count)
-    began = time.perf_counter()
-    pipeline.run(orders())
-    return {"seconds": time.perf_counter() - began - apart}
+    watch = Watch(count)
+    with watch:
+        pipeline.run(orders())
+    return watch.found()
 
 
 SIDES: dict[str, Callable[[int, str, Path, bool], Found]] = {"lianshu": ours, "dlt": dlt_merge}
@@ -141,13 +154,16 @@ def compare(name: str, count: int, rounds: int, url: str) -> None:
             found[side].append(measure(side, count, url))
     for side, runs in found.items():
         rate, peak = median(run["rate"] for run in runs), max(run["peak_mb"] for run in runs)
-        print(f"{name:<11} {side:<8} {count:>9,} orders  {rate:>8,.0f} /s  peak {peak:>5,.0f} MB", flush=True)
-    ratios = sorted(mine["rate"] / theirs["rate"] for mine, theirs in zip(*found.values(), strict=True))
+        cpu = median(run["cpu"] for run in runs) / count * 1e6
+        print(
+            f"{name:<11} {side:<8} {count:>9,} orders  {rate:>8,.0f} /s  {cpu:>6,.0f} µs of processor  peak {peak:>5,.0f} MB",
+            flush=True,
+        )
     last = found["lianshu"][-1]
-    spread = f"{ratios[0]:.2f}-{ratios[-1]:.2f} in {rounds} rounds"
-    print(
-        f"{name:<11} ratio    {median(ratios):.2f} × dlt ({spread}; {last['customers']:,} customers, {last['events']:,} events)"
-    )
+    for what, of in (("wall", "seconds"), ("processor", "cpu")):
+        ratios = sorted(theirs[of] / mine[of] for mine, theirs in zip(*found.values(), strict=True))
+        print(f"{name:<11} {what:<9} {median(ratios):.2f} × dlt ({ratios[0]:.2f} to {ratios[-1]:.2f} in {rounds} rounds)")
+    print(f"{name:<11} {last['customers']:,} customers, {last['events']:,} events, load average {os.getloadavg()[0]:.1f}")
 
 
 def show_steps(name: str, count: int, url: str) -> None:

@@ -28,9 +28,12 @@ _STEPS: list[tuple[Any, str, Name]] = [
     (Reader, "read", "raw records to JSON; keys, versions, hashes"),
     (Reader, "_map", "mapping"),
     (Reader, "_seal", "compress and seal"),
-    (Lander, "land", "rows of raw records"),
+    (Reader, "_made", "canonical rows and events"),
+    (Lander, "_land", "rows of raw records, and forgetting the page"),
+    (Lander, "land", "savepoint and lock"),
+    (Lander, "_derive", "what is whose"),
     (Resolver, "resolve", "identity"),
-    (Projector, "project", "canonical rows and events"),
+    (Projector, "project", "rows by table"),
     (Upsert, "__call__", lambda upsert, *_: f"write {upsert.table}"),
     *[
         (module, "select_in", lambda conn, table, *_: f"read {table}")
