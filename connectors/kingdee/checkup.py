@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from connectors import errors
 from connectors.base import Connector, Finding
 from connectors.kingdee.config import KingdeeConfig
-from connectors.kingdee.documents import CUSTOMER_KEYS, FORMS, quoted
+from connectors.kingdee.documents import CUSTOMER_KEYS, FOLLOWED, FORMS, quoted
 
 Query = Callable[..., list[dict[str, Any]]]
 """``query(form, keys, filter, limit)`` -> rows."""
@@ -42,7 +42,7 @@ def findings(connector: Connector, query: Query) -> list[Finding]:
     found.append(probe("登录", "Signed in", "BD_Currency", ("FNumber",)))
     if not found[-1].ok:
         return found
-    readable = {form.id: form.keys for form in FORMS.values()} | {"BD_Customer": CUSTOMER_KEYS}
+    readable = {form.id: (*form.keys, *FOLLOWED[kind]) for kind, form in FORMS.items()} | {"BD_Customer": CUSTOMER_KEYS}
     found += [probe(f"查询 {form}", f"Query {form}", form, keys) for form, keys in readable.items()]
     for form, code, zh, en in _codes(config):
         only = f"FNumber = '{quoted(code)}'"

@@ -26,7 +26,6 @@ from hub.sync import connect as connecting
 
 __all__ = ["due_accounts", "follow", "shown"]
 BATCH = 20
-NO_ACCESS = errors.ConfigError | errors.AuthError
 
 
 def follow(hub: Hub, account_id: int, *, seconds: float = 30) -> int:
@@ -102,11 +101,10 @@ def receipt_of(row: Any) -> Receipt:
 def _failed(hub: Hub, account_id: int, rows: Sequence[Any], error: errors.ConnectorError) -> None:
     wait = error.wait if isinstance(error, errors.Throttled) else None
     _later(hub, rows, wait, error)
-    if isinstance(error, NO_ACCESS):
-        state = "needs_auth" if isinstance(error, errors.AuthError) else "failed"
-        account = accounts.by_id(hub, account_id)
-        if account.state == "active":
-            accounts.set_state(hub, account.key, state, reason=error.key, by="hub")
+    account = accounts.by_id(hub, account_id)
+    # a right or a field that only this asking lacks is no reason to stop deliveries
+    if isinstance(error, errors.ReauthNeeded) and account.state == "active":
+        accounts.set_state(hub, account.key, "needs_auth", reason=error.key, by="hub")
 
 
 def _later(hub: Hub, rows: Sequence[Any], wait: float | None, error: errors.ConnectorError | None) -> None:

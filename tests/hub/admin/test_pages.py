@@ -16,7 +16,8 @@ def pages(made: Any) -> list[str]:
     customer = made.customers["王小红"]
     return [
         "/", "/customers", "/customers?q=王小红", f"/customers/{customer}", f"/customers/{customer}/split",
-        f"/customers/{customer}/merge?q=李伟", "/deliveries", "/deliveries?state=rejected", "/tag-rules", "/tag-rules/price",
+        f"/customers/{customer}/merge?q=李伟", "/deliveries", "/deliveries?state=rejected",
+        "/invoices", "/invoices?view=issued", "/tag-rules", "/tag-rules/price",
         *(f"/deliveries/{key}" for key in made.deliveries.values()), "/reconcile", "/quarantine",
         f"/quarantine/record?ref={quote(made.quarantined)}", "/quarantine/replay", "/inbox",
         f"/inbox/push?key={quote(made.push)}", "/runs", "/runs/3", f"/runs/{made.running}", "/accounts", "/accounts/new",

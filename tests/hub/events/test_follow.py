@@ -88,7 +88,12 @@ def test_gone_and_failed_are_told(world: Any) -> None:
 
 @pytest.mark.parametrize(
     ("error", "state"),
-    [(errors.Unavailable(), "active"), (errors.ReauthNeeded(), "needs_auth"), (errors.ConfigError(), "failed")],
+    [
+        (errors.Unavailable(), "active"),
+        (errors.ReauthNeeded(), "needs_auth"),
+        (errors.ConfigError(), "active"),
+        (errors.ScopeMissing(), "active"),
+    ],
 )
 def test_an_error_changes_nothing_that_is_known(world: Any, error: errors.ConnectorError, state: str) -> None:
     row = sent(world)
