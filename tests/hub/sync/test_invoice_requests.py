@@ -1,0 +1,54 @@
+"""Invoice requests land beside the order they are about, tell once that they are wanted, and once that they are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.models import Event, InvoiceApplication, Order
+from tests.hub.conftest import Site
+
+
+def order(hour: int = 10, **invoice: Any) -> dict[str, Any]:
+    at = f"2026-11-22 {hour:02d}:00:00"
+    return {
+        "id": "o1", "state": "paid", "total": "128.50", "paid": "128.50", "created_at": at, "paid_at": at, "updated_at": at,
+        "buyer": {"id": "b1", "name": "李华", "phone": "13912345678"}, "lines": [], "invoice": {"state": "asked", **invoice},
+    }  # fmt: skip
+
+
+def kinds(site: Site) -> list[str]:
+    return sorted(row.kind for row in site.rows(Event) if row.kind.startswith("invoice."))
+
+
+def test_an_invoice_in_an_order_is_a_request_about_it(site: Site) -> None:
+    site.land(order(kind="digital_general", sort="company", title="样例有限公司", tax_id="913100001234567883"), stream="order")
+    request = site.one(InvoiceApplication)
+    assert request.order_ref == site.one(Order).ref and request.deal_ref is None
+    assert (request.state, request.invoice_kind, request.buyer_kind) == ("requested", "digital_general", "company")
+    assert kinds(site) == ["invoice.requested"]
+
+
+def test_the_same_again_tells_nothing_and_taking_it_back_tells_once(site: Site) -> None:
+    for hour, state in ((10, "asked"), (11, "asked"), (12, "back"), (13, "back")):
+        site.land(order(hour, state=state, title=f"样例{hour}"), stream="order")
+    assert site.one(InvoiceApplication).state == "withdrawn"
+    assert kinds(site) == ["invoice.requested", "invoice.withdrawn"]
+
+
+def test_one_that_waits_for_approval_or_was_issued_by_hand_is_not_wanted(site: Site) -> None:
+    for hour, state in ((10, "waiting"), (11, "done")):
+        site.land(order(hour, state=state), stream="order")
+    assert site.one(InvoiceApplication).state == "issued" and kinds(site) == []
+
+
+def test_an_order_without_an_invoice_asks_for_none(site: Site) -> None:
+    record = order()
+    del record["invoice"]
+    site.land(record, stream="order")
+    assert site.rows(InvoiceApplication) == []
+
+
+def test_a_request_whose_record_is_gone_is_not_wanted_any_more(site: Site) -> None:
+    site.land(order(), stream="order")
+    site.gone("o1", stream="order")
+    assert site.one(InvoiceApplication).deleted and kinds(site) == ["invoice.requested", "invoice.withdrawn"]
