@@ -153,6 +153,34 @@ class Invoicing(BaseModel):
     accepted_tax_ids: list[str] = Field(default_factory=list)
 
 
+class NoticeRule(BaseModel):
+    """Of which facts staff are told, who, and through which account.
+
+    on: the fact (``event`` in a file). source: account keys, patterns allowed: where a deal or request came from, or which
+    account's facts a document was made of. through: key of the account that tells. to: ids of staff there; '@owner' is the
+    owner of the deal or whoever serves the customer there; otherwise: who is told when no owner is found. after: minutes in
+    doubt. not_older: hours after which a fact is no news.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    on: Literal[
+        "deal.signed", "deal.reversed", "invoice.requested", "invoice.withdrawn", "invoice.issued", "delivery.rejected",
+        "delivery.in_doubt",
+    ] = Field(validation_alias=AliasChoices("event", "on"))  # fmt: skip
+    source: str = "*"
+    through: str
+    to: list[str] = Field(default_factory=lambda: ["@owner"], min_length=1)
+    otherwise: list[str] = Field(default_factory=list)
+    language: Literal["zh", "en"] | None = None
+    after: int = Field(default=30, ge=1)
+    not_older: int = Field(default=48, ge=1)
+
+    def takes(self, kind: str, source_key: str) -> bool:
+        """Whether this rule is about such a fact from that account."""
+        return kind == self.on and fnmatchcase(source_key, self.source)
+
+
 class Settings(BaseSettings):
     """All settings of the hub. Paths are relative to the working directory.
 
@@ -177,6 +205,7 @@ class Settings(BaseSettings):
     clock_offset: float = 0.0
     source_order: list[str] = Field(default_factory=lambda: ["crm", "chat", "generic", "file", "shop", "finance"])
     rules: list[Rule] = Field(default_factory=list)
+    notices: list[NoticeRule] = Field(default_factory=list)
     chat_keep_days: int = Field(default=180, ge=1, le=3650)
     chat_withdrawn: Literal["delete", "keep"] = "delete"
     tag_rules: list[TagRule] = Field(default_factory=list)

@@ -12,7 +12,7 @@ from hub.core import Hub
 
 PAGES = (
     "dashboard", "accounts", "account_new", "connectors", "runs", "customers", "customer_change", "deliveries", "invoices",
-    "reconcile", "tag_rules", "quarantine", "inbox", "users_page", "about",
+    "reconcile", "tag_rules", "quarantine", "inbox", "users_page", "about", "outgoing", "customer_tags", "sign_in",
 )  # fmt: skip
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -26,6 +26,7 @@ def create_app(hub: Hub) -> Flask:
     frame.install(app, hub)
     for name in PAGES:
         app.register_blueprint(import_module(f"hub.admin.{name}").pages)
+    frame.limit(app, "sign_in.begin", "20 per minute")
     app.add_url_rule("/healthz", "healthz", lambda: _health(hub))
     _mount_receiver(app, hub)
     return app

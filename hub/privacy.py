@@ -122,6 +122,7 @@ def erase(hub: Hub, customer_id: str, *, reason: str, by: str) -> dict[str, Any]
         went["raw_records"] = _empty_bodies(hub, conn, own, version=NEVER) + _empty_bodies(hub, conn, sales, version=None)
         went["pushes"] = _forget_pushes(conn, own)
         _blank_invoices(conn, refs)
+        _forget_notices(conn, refs)
         _erase_profiles(hub, conn, cid, refs)
         audit.record(conn, by, "privacy.erase", cid, reason=reason, profiles=len(refs))
         accounts = {int(ref.split("|")[0]) for ref in refs}
@@ -166,6 +167,14 @@ def _blank_invoices(conn: Connection, refs: Sequence[str]) -> None:
         conn.execute(text(f"UPDATE invoice_request SET {blank} WHERE ref = :ref"), rows)  # noqa: S608 - constants
 
 
+def _forget_notices(conn: Connection, refs: Sequence[str]) -> None:
+    """What staff were told about these deals, orders and requests; the platform keeps what it has shown."""
+    orders = [row[0] for row in select_in(conn, "orders", ("ref",), "profile_ref", refs)]
+    deals = [row[0] for row in select_in(conn, "deal", ("ref",), "profile_ref", refs)]
+    requests = [row["ref"] for row in _requests(conn, refs, orders, deals)]
+    delete_in(conn, "staff_notice", "subject", [*orders, *deals, *requests])
+
+
 def _empty_bodies(hub: Hub, conn: Connection, sources: Iterable[str], *, version: int | None) -> int:
     """Put nothing where the body was. version None: a later change of the record may come in."""
     change = "body = :body" if version is None else "body = :body, version = :version, deleted = false"
@@ -196,7 +205,7 @@ def _erase_profiles(hub: Hub, conn: Connection, cid: str, refs: Sequence[str]) -
         "UPDATE profile SET data = :data, hash = :data, version = :version, deleted = true, evidence = NULL WHERE ref = :ref"
     )
     conn.execute(text(blank), rows)
-    for name, column in (("identity_key", "profile_ref"), ("tag_assignment", "profile_ref")):
+    for name, column in (("identity_key", "profile_ref"), ("tag_assignment", "profile_ref"), ("tag_write", "profile_ref")):
         delete_in(conn, name, column, refs)
     conn.execute(text("UPDATE chat_tag SET profile_ref = NULL WHERE profile_ref = :ref"), [{"ref": ref} for ref in refs])
     delete_in(conn, "search_token", "customer_id", [cid])

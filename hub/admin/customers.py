@@ -9,7 +9,7 @@ from typing import Any
 from flask import abort, render_template, request, url_for
 from sqlalchemy import Connection, select
 
-from hub.admin import overview, paging, show
+from hub.admin import customer_wishes, overview, paging, show
 from hub.admin.i18n import language, t
 from hub.admin.web import audited, back, may, needs, page, rows, the_hub
 from hub.admin.words import platform_title
@@ -132,14 +132,16 @@ def _detail(found: dict[str, Any], *, plain: bool) -> str:
     with hub.db.read() as conn:
         staff, names = _staff(conn, people), overview.account_names(conn)
         proofs = desk.evidence(hub, conn, derived) if derived else {}
-    values = golden.values(found["fields"])
+    values, wishes = golden.values(found["fields"]), customer_wishes.of(hub, found, names)
     return render_template(
         "customer.html",
         customer=found,
         name=display_name(values, found["kind"]),
         fields=list(_fields(found, staff, plain=plain)),
         profiles=[profile_card(profile, names, plain=plain) for profile in found["profiles"]],
-        tags=_tags(found, names, staff, proofs),
+        tags=_tags(found, names, staff, proofs, wishes["takers"]),
+        wishes=wishes["wishes"],
+        offers=wishes["offers"],
         orders=found["orders"][:SHOWN],
         deals=found["deals"][:SHOWN],
         more={"orders": len(found["orders"]) > SHOWN, "deals": len(found["deals"]) > SHOWN},
@@ -207,7 +209,11 @@ def profile_card(profile: Mapping[str, Any], names: Mapping[int, Mapping[str, An
 
 
 def _tags(
-    found: dict[str, Any], names: Mapping[int, Mapping[str, Any]], staff: Mapping[str, str], proofs: desk.Evidence
+    found: dict[str, Any],
+    names: Mapping[int, Mapping[str, Any]],
+    staff: Mapping[str, str],
+    proofs: desk.Evidence,
+    takers: set[str],
 ) -> list[dict[str, Any]]:
     tags = []
     for tag in found["tags"]:
@@ -217,7 +223,9 @@ def _tags(
         if tag["rule"]:
             by = t("customer.by_rule", name=tag["rule"].partition(":")[2])
         evidence = proofs.get((tag["profile_ref"], tag["tag_ref"]), [])
-        tags.append({**tag, "account_title": account["title"], "by_name": by, "evidence": evidence})
+        # A tag derived from chats is the hub's own, and its rule takes it away.
+        takes = tag["profile_ref"] in takers and not tag["rule"]
+        tags.append({**tag, "account_title": account["title"], "by_name": by, "evidence": evidence, "takes": takes})
     return sorted(tags, key=lambda tag: (tag["group"] or "", tag["name"], tag["since"]))
 
 

@@ -102,10 +102,17 @@ def _mark(filename: str) -> str:
 
 def _limit_sign_in(app: Flask) -> None:
     """Ten tries a minute from one address, thirty an hour for one person, wherever they come from."""
-    limiter = Limiter(get_remote_address, app=app)
+    limiter = app.extensions["hub.limiter"] = Limiter(get_remote_address, app=app)
     view: Any = app.view_functions["security.login"]
     per_person = limiter.limit("30 per hour", key_func=_tried_email, methods=["POST"])(view)
     app.view_functions["security.login"] = limiter.limit("10 per minute", methods=["POST"])(per_person)
+
+
+def limit(app: Flask, endpoint: str, rate: str) -> None:
+    """At most so many requests of one address to a page that anybody may ask for."""
+    limiter: Limiter = app.extensions["hub.limiter"]
+    view: Any = app.view_functions[endpoint]
+    app.view_functions[endpoint] = limiter.limit(rate)(view)
 
 
 def _tried_email() -> str:

@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 
 from hub.core import Hub
 from hub.models import Role, RoleUser, User
+from hub.people import links
 from hub.security import audit
 
 ROLES = {
@@ -221,7 +222,8 @@ def install(app: Flask, hub: Hub) -> None:
         SECURITY_CHANGE_PASSWORD_TEMPLATE="password.html",  # noqa: S106 - a file
         SECURITY_FLASH_MESSAGES=False,
     )
-    Security(app, People(hub), mail_util_cls=Addresses)
+    security = Security(app, People(hub), mail_util_cls=Addresses)
+    security.login_context_processor(lambda: {"doors": links.doors(hub)})
     user_authenticated.connect(_signed_in, app)
 
 

@@ -8,9 +8,11 @@ from flask import render_template, request
 from flask_login import current_user
 from sqlmodel import Session, col, select
 
+from hub.accounts import all_accounts
 from hub.admin import users
 from hub.admin.web import back, done, needs, page, the_hub, who
 from hub.models import User
+from hub.people import links
 
 pages = page("users", "/users")
 
@@ -27,7 +29,11 @@ def _page(*, shown: dict[str, str] | None = None) -> str:
     with hub.db.read() as conn, Session(conn) as session:
         found = session.exec(select(User).order_by(col(User.email))).all()
         session.expunge_all()
-    return render_template("users.html", users=found, shown=shown, me=current_user.id, shortest=users.SHORTEST)
+    return render_template(
+        "users.html", users=found, shown=shown, me=current_user.id, shortest=users.SHORTEST, links=links.links(hub),
+        doors=[item for item in all_accounts(hub) if links.can_sign_in(item.platform) and item.state != "removed"],
+        members=links.choices(hub),
+    )  # fmt: skip
 
 
 @pages.post("")
@@ -62,4 +68,32 @@ def change(user_id: int) -> Any:
         done(fault.key, "bad", **fault.params)
     else:
         done("users.changed")
+    return back("users.index")
+
+
+@pages.post("/links")
+@needs("admin")
+def link() -> Any:
+    """A user may sign in as this member."""
+    form = request.form
+    number = form.get("user", "")
+    try:
+        links.link(the_hub(), int(number) if number.isdigit() else 0, form.get("account", ""), form.get("member", ""), by=who())
+    except links.LinkFault as fault:
+        done(fault.key, "bad")
+    else:
+        done("links.added")
+    return back("users.index")
+
+
+@pages.post("/links/<int:number>")
+@needs("admin")
+def unlink(number: int) -> Any:
+    """Not any more."""
+    try:
+        links.unlink(the_hub(), number, by=who())
+    except links.LinkFault as fault:
+        done(fault.key, "bad")
+    else:
+        done("links.removed")
     return back("users.index")

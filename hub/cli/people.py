@@ -104,14 +104,66 @@ def add_user(
         emit({"email": email, "roles": role or ["operator"]}, json, f"已添加 / added: {email}")
 
 
+def _user_id(hub: Any, email: str) -> int:
+    from sqlmodel import select
+
+    from hub.models import User
+
+    with hub.db.session() as session:
+        found = session.exec(select(User.id).where(User.email == email.strip().lower())).first()
+    if found is None:
+        raise fail(f"没有这个用户 / no user {email}")
+    return int(found)
+
+
+def _words(key: str) -> str:
+    from hub.admin.i18n import catalogue
+
+    return " / ".join(catalogue()[key][lang] for lang in ("zh", "en"))
+
+
+@users.command("link")
+def link_user(email: str, account: str, member: str, json: Json = False) -> None:
+    """Let a user sign in as this member of an account's staff."""
+    from hub.people import links
+
+    with opened() as hub:
+        try:
+            links.link(hub, _user_id(hub, email), account, member, by=BY)
+        except links.LinkFault as error:
+            raise fail(_words(error.key)) from None
+        emit({"email": email, "account": account, "member": member}, json, f"已关联 / linked: {email} = {account}:{member}")
+
+
+@users.command("unlink")
+def unlink_user(email: str, account: str, member: str, json: Json = False) -> None:
+    """Not any more."""
+    from hub.people import links
+
+    with opened() as hub:
+        mine = [item for item in links.links(hub) if (item["email"], item["account"]) == (email.strip().lower(), account)]
+        found = next((item["id"] for item in mine if item["member"] == member.strip().casefold()), 0)
+        try:
+            links.unlink(hub, found, by=BY)
+        except links.LinkFault as error:
+            raise fail(_words(error.key)) from None
+        emit({"email": email, "account": account, "member": member}, json, f"已解除 / unlinked: {email} = {account}:{member}")
+
+
 @users.command("list")
 def list_users(json: Json = False) -> None:
     """Everybody who may sign in."""
     from sqlmodel import select
 
     from hub.models import User
+    from hub.people import links
 
     with opened() as hub, hub.db.session() as session:
         people = session.exec(select(User).order_by(User.email)).all()
-        found = [{"email": u.email, "active": u.active, "roles": [r.name for r in u.roles]} for u in people]
-        emit({"users": found}, json, rows(found, ("email", "active", "roles")))
+        found = [{"id": u.id, "email": u.email, "active": u.active, "roles": [r.name for r in u.roles]} for u in people]
+    with opened() as hub:
+        linked = links.links(hub)
+    for item in found:
+        number = item.pop("id")
+        item["links"] = [f"{each['account']}:{each['staff_id']}" for each in linked if each["user_id"] == number]
+    emit({"users": found}, json, rows(found, ("email", "active", "roles", "links")))

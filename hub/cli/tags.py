@@ -47,3 +47,29 @@ def undo(rule: Rule, json: Json = False) -> None:
         except desk.RuleFault as error:
             raise fail(str(error)) from None
         emit(found, json, f"{rule}: -{found['removed']}")
+
+
+@tags.command()
+def writes(state: str = "", json: Json = False) -> None:
+    """Tags that go out to the platforms: what, in which state, and why."""
+    from hub.people import tags as written
+
+    with opened() as hub:
+        found = written.list_(hub, state=state)
+        for item in found:
+            item["error"] = (item["error"] or {}).get("key")
+        emit({"writes": found}, json, rows(found, ("id", "add", "tag", "key", "state", "by", "asked_at", "error")))
+
+
+@tags.command()
+def rewrite(number: Annotated[int, typer.Argument(help="id of hub tags writes")], json: Json = False) -> None:
+    """Try a refused or superseded one again."""
+    from hub.admin.i18n import catalogue
+    from hub.people import tags as written
+
+    with opened() as hub:
+        try:
+            written.retry(hub, number, by=BY)
+        except written.TagFault as error:
+            raise fail(" / ".join(catalogue()[error.key][lang] for lang in ("zh", "en"))) from None
+        emit({"retried": number}, json, f"已重新排队 / queued again: {number}")

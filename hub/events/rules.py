@@ -17,6 +17,7 @@ from hub.events.book import EVENT, Book, starts
 from hub.events.documents import amount_of, draft
 from hub.events.facts import Facts
 from hub.events.outbox import DELIVERY
+from hub.people import drafting
 from hub.security import audit
 
 log = structlog.get_logger("hub.events")
@@ -31,6 +32,7 @@ def wanted_kinds(settings: Settings) -> frozenset[str]:
     wanted |= {"refund.succeeded" for rule in settings.rules if rule.per == "day"}
     wanted |= {"deal.reversed" for rule in settings.rules if rule.on in ("deal.signed", "invoice.requested")}
     wanted |= {"invoice.withdrawn" for rule in settings.rules if rule.on == "invoice.requested"}
+    wanted |= {rule.on for rule in settings.notices}
     return frozenset(wanted)
 
 
@@ -70,6 +72,7 @@ def dispatch(hub: Hub, limit: int = 500) -> int:
             return 0
         pairs = [(event, rule) for event in events for rule in _rules_for(book, event)]
         _deliver(conn, hub, pairs)
+        drafting.from_events(conn, hub, events)
         for event in events:
             if event.kind in TAKEN_BACK:
                 outbox.take_back(conn, event.kind, event.subject, hub.now())

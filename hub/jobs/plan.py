@@ -13,14 +13,18 @@ from hub.core import Hub
 from hub.events import delivery
 from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
+from hub.people import notices, tags
+from hub.people.drafting import STATES as STUCK
 from hub.sync import inbox
 
 SETTLE_EVERY = timedelta(seconds=15)
 LOOK_EVERY = timedelta(seconds=30)
+WATCH_EVERY = timedelta(seconds=30)
 MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
 PRIORITY = {
-    "inbox": 30, "dispatch": 25, "deliver": 25, "pull": 10, "follow": 8, "invoices": 8, "settle": 5, "tag": 5, "housekeep": 0,
+    "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "notify": 20, "pull": 10, "follow": 8, "invoices": 8,
+    "settle": 5, "tag": 5, "watch": 5, "housekeep": 0,
 }  # fmt: skip
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
 
@@ -68,12 +72,16 @@ class Planner:
         yield from (("follow", str(account)) for account in follow.due_accounts(hub))
         if self._every("invoices", LOOK_EVERY, now) and queue.due(hub):
             yield "invoices", "all"
+        yield from (("write_back", str(account)) for account in tags.QUEUE.due_accounts(hub))
+        yield from (("notify", str(account)) for account in notices.QUEUE.due_accounts(hub))
         yield from (("pull", f"{account}:{stream}:{task}") for account, stream, task in due)
         if unsettled and self._every("settle", SETTLE_EVERY, now):
             yield "settle", "all"
         meet = bool(hub.settings.tag_rules) and self._every("tag", MEET_EVERY, now)
         if untagged or meet:
             yield "tag", "all"
+        if any(rule.on in STUCK for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now):
+            yield "watch", "all"
         if self._every("housekeep", HOUSEKEEP_EVERY, now):
             yield "housekeep", "all"
 

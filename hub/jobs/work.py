@@ -19,6 +19,8 @@ from hub.invoices import follow as following
 from hub.invoices import queue
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
+from hub.people import drafting, notices
+from hub.people import tags as written
 from hub.sync import inbox, quotas, runs
 from hub.sync.pull import pull
 
@@ -70,6 +72,21 @@ def do_follow(hub: Hub, key: str) -> None:
     following.follow(hub, int(key), seconds=hub.settings.slice_seconds)
 
 
+def do_write_back(hub: Hub, key: str) -> None:
+    """The due wishes about tags of one account."""
+    written.work(hub, int(key), seconds=hub.settings.slice_seconds)
+
+
+def do_notify(hub: Hub, key: str) -> None:
+    """The due notices of one account."""
+    notices.work(hub, int(key), seconds=hub.settings.slice_seconds)
+
+
+def do_watch(hub: Hub, key: str) -> None:
+    """Notices of documents that are stuck."""
+    drafting.from_deliveries(hub)
+
+
 def do_housekeep(hub: Hub, key: str) -> None:
     """Drop what is no longer needed: pushes done long ago, counters of last season, what names erased people again; close runs
     whose process was killed; plan what a newer connector brings."""
@@ -94,6 +111,9 @@ NAMES: dict[str, Callable[[Hub, str], None]] = {
     "tag": do_tag,
     "invoices": do_invoices,
     "follow": do_follow,
+    "write_back": do_write_back,
+    "notify": do_notify,
+    "watch": do_watch,
     "housekeep": do_housekeep,
 }
 

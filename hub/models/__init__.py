@@ -14,6 +14,7 @@ from hub.models.inbox import Inbox, PushCounter
 from hub.models.invoice import InvoiceApplication, InvoiceApplicationLine
 from hub.models.ledger import LedgerEntry
 from hub.models.order import Order, OrderLine, Refund
+from hub.models.people import SignInState, StaffNotice, TagWrite, UserLink
 from hub.models.record import Quarantined, SourceRecord, WalkSeen
 from hub.models.run import Run
 from hub.models.staff import Staff
@@ -25,6 +26,6 @@ __all__ = [
     "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus", "Event",
     "GroupMember", "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry",
     "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund",
-    "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SourceRecord", "Staff", "Tag", "TagAssignment", "User",
-    "WalkSeen",
+    "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag",
+    "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
+from hub.people.wishes import Wishes
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.sync.chats import KINDS as CHAT_KINDS
@@ -96,13 +97,20 @@ class Projector:
             if rule is None:
                 stored[ref].add(tag)
         rows, events, gone = [], [], []
+        wishes = Wishes(conn, known, now)
         for ref, (tags, landing) in profiles.items():
             wanted = {f"{landing.account_id}|{tag['key']}": tag for tag in tags}
             for tag_ref in wanted.keys() - stored[ref]:
                 tag = wanted[tag_ref]
+                if wishes.stale(ref, tag_ref, added=True):
+                    continue
+                wishes.came_true(ref, tag_ref, added=True)
                 rows.append((ref, tag_ref, tag.get("name"), tag.get("group"), tag.get("by"), now))
                 events.append(self._tag_event("tag.added", ref, tag_ref, landing, now, tag.get("by")))
             for tag_ref in stored[ref] - wanted.keys():
+                if wishes.stale(ref, tag_ref, added=False):
+                    continue
+                wishes.came_true(ref, tag_ref, added=False)
                 gone.append((ref, tag_ref))
                 events.append(self._tag_event("tag.removed", ref, tag_ref, landing, now, None))
         _insert_assignment(conn, rows)

@@ -12,7 +12,7 @@ import pytest
 import hub.admin
 from connectors.invoices import RED_REASONS
 from connectors.manifest import Manifest
-from hub.admin import customers, deliveries, i18n, inbox, invoices, quarantine, reconcile, runs, show, tag_rules
+from hub.admin import customers, deliveries, i18n, inbox, invoices, outgoing, quarantine, reconcile, runs, show, tag_rules
 from hub.admin.web import RANK
 from hub.events.mint import KINDS
 from hub.events.reconcile import judge
@@ -28,6 +28,7 @@ EXPECTED: dict[str, Any] = {
     "rule": tag_rules.STATES,
     "tags": tuple(f"means_{state}" for state in tag_rules.STATES),
     "condition": tag_rules.CONDITIONS,
+    "ostate": tuple(dict.fromkeys((*outgoing.NOTICE_STATES, *outgoing.TAG_STATES))),
     "side": ("customer", "staff", "any"),
     "nav": (
         "tag_rules",
@@ -35,6 +36,7 @@ EXPECTED: dict[str, Any] = {
         "customers",
         "deliveries",
         "invoices",
+        "outgoing",
         "quarantine",
         "inbox",
         "runs",
