@@ -101,7 +101,7 @@ OPEN = {"outcome", "cause"}
 
 
 def sources() -> list[Path]:
-    return [*ROOT.glob("*.py"), *(ROOT / "templates").glob("*.html")]
+    return [*ROOT.glob("*.py"), *(ROOT / "templates").glob("*.html"), *(ROOT.parent / "people").glob("*.py")]
 
 
 def test_every_text_is_there_in_both_languages() -> None:
