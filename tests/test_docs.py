@@ -12,7 +12,7 @@ import pytest
 import typer.main
 import yaml
 
-from config.settings import Rule, Settings, TagRule, load_settings
+from config.settings import NoticeRule, Rule, Settings, TagRule, load_settings
 from connectors.budgets import MemoryBudgets
 from connectors.registry import entries
 from connectors.registry import get as connector
@@ -260,7 +260,8 @@ def test_the_example_rules_are_good() -> None:
     items = yaml.safe_load("\n".join(lines))
     rules = [Rule.model_validate(item) for item in items if "make" in item]
     tags = [TagRule.model_validate(item) for item in items if "tag" in item]
-    assert len(rules) >= 4 and len(tags) >= 3 and len(rules) + len(tags) == len(items)
+    notices = [NoticeRule.model_validate(item) for item in items if "through" in item]
+    assert len(rules) >= 4 and len(tags) >= 3 and len(notices) >= 3 and len(rules) + len(tags) + len(notices) == len(items)
     for rule in rules:
         makers = [e for e in entries().values() if rule.make in e.manifest.documents]
         assert makers, rule.make

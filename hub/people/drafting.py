@@ -43,9 +43,9 @@ def words() -> dict[str, dict[str, dict[str, str]]]:
     return found
 
 
-def notice_id(kind: str, subject: str, rule: str) -> str:
+def notice_id(kind: str, fact: str, rule: str) -> str:
     """The same fact under the same rule is always the same notice: 32 of [0-9a-f]."""
-    return blake2b(f"{kind}|{subject}|{rule}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"{kind}|{fact}|{rule}".encode(), digest_size=16).hexdigest()
 
 
 def from_events(conn: Connection, hub: Hub, events: Iterable[Any]) -> int:
@@ -57,7 +57,7 @@ def from_events(conn: Connection, hub: Hub, events: Iterable[Any]) -> int:
     drafter = Drafter(conn, hub)
     for event, rule in wanted:
         if rule.takes(event.kind, drafter.key(event.account_id)) and event.at >= hub.now() - timedelta(hours=rule.not_older):
-            drafter.draft(rule, event.kind, event.subject, event.account_id, event.data)
+            drafter.draft(rule, event.kind, event.id, event.subject, event.account_id, event.data)
     return len(wanted)
 
 
@@ -71,7 +71,7 @@ def from_deliveries(hub: Hub) -> int:
                 for row in conn.execute(_stuck(hub, rule)).all():
                     looked += 1
                     if rule.takes(rule.on, drafter.key(row.source_account_id)):
-                        drafter.draft(rule, rule.on, row.id, row.account_id, _about(hub, row, rule))
+                        drafter.draft(rule, rule.on, row.id, row.id, row.account_id, _about(hub, row, rule))
     return looked
 
 
@@ -114,16 +114,16 @@ class Drafter:
         row = self._accounts.get(account_id)
         return row.key if row else ""
 
-    def draft(self, rule: NoticeRule, kind: str, subject: str, account_id: int, data: dict[str, Any]) -> None:
+    def draft(self, rule: NoticeRule, kind: str, fact: str, subject: str, account_id: int, data: dict[str, Any]) -> None:
         """Put the notice into the outbox; one that is there already stays as it is. Whom nobody is found for is shown so."""
         through = next((row for row in self._accounts.values() if row.key == rule.through), None)
         if through is None:
             return
-        profile, owner = self._whose(data.get("about") or subject)
+        profile, owner = self._whose(data.get("about") or data.get("subject") or subject)
         receivers = self._receivers(rule, through.id, profile, owner)
         now = self._hub.now()
         row = {
-            "id": notice_id(kind, subject, rule.name), "rule": rule.name, "kind": kind, "subject": subject,
+            "id": notice_id(kind, fact, rule.name), "rule": rule.name, "kind": kind, "subject": subject,
             "account_id": through.id, "receivers": receivers,
             "content": self._content(rule, kind, subject, account_id, data, profile),
             "state": "pending" if receivers else "nobody", "attempts": 0, "next_at": now, "lease_until": EPOCH, "fence": 0,
@@ -183,7 +183,8 @@ class Drafter:
         if amount != "–":
             amount = f"¥{amount}" if data.get("currency", "CNY") == "CNY" else f"{data['currency']} {amount}"
         values = {
-            "number": data.get("number") or subject.split("|", 1)[-1], "amount": amount, "customer": self._name(profile),
+            "number": data.get("invoice") or data.get("number") or subject.split("|", 1)[-1], "amount": amount,
+            "customer": self._name(profile),
             "source": account.title if account else "–", "reason": data.get("reason", ""), "minutes": data.get("minutes", ""),
         }  # fmt: skip
         found = words()[kind]

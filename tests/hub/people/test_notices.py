@@ -19,13 +19,14 @@ from tests.hub.people.conftest import House
 
 SIGNED = NoticeRule(name="signed", event="deal.signed", through="wecom", otherwise=["boss"])
 FIXED = NoticeRule(name="fixed", event="deal.signed", through="wecom", to=["boss", "ghost"], language="en")
+ISSUED = NoticeRule(name="issued", event="invoice.issued", through="wecom")
 STUCK = NoticeRule(name="stuck", event="delivery.in_doubt", through="wecom", to=["boss"], after=30)
 REFUSED = NoticeRule(name="refused", event="delivery.rejected", through="wecom", to=["boss"])
 
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    return {"notices": [SIGNED, FIXED, STUCK, REFUSED], "public_url": "https://hub.example"}
+    return {"notices": [SIGNED, FIXED, STUCK, REFUSED, ISSUED], "public_url": "https://hub.example"}
 
 
 @pytest.fixture
@@ -104,6 +105,20 @@ def test_an_owner_who_has_left_is_not_told(office: tuple[House, str]) -> None:
     sign(house, key)
     send(house)
     assert {row.rule: row.receivers for row in house.rows(StaffNotice)}["signed"] == ["boss"]
+
+
+def test_each_issued_invoice_of_a_document_is_told_to_the_owner_of_its_deal(office: tuple[House, str]) -> None:
+    house, key = office
+    deal = sign(house, key)
+    now = to_us(house.hub.now())
+    with house.hub.db.write() as conn:
+        for number in ("24312000000000000001", "24312000000000000002"):
+            data = {"subject": deal, "invoice": number, "amount": 100, "currency": "CNY", "document": "SK1"}
+            made = mint("invoice.issued", house.account.id or 0, "d1", now, now, data, fact=number, pending=True)
+            insert_events(conn, [made])
+    send(house)
+    titles = [row["title"] for row in house.sim.told(key.split("/")[0])]
+    assert sorted(titles)[:2] == ["发票已开具：24312000000000000001", "发票已开具：24312000000000000002"]
 
 
 def test_old_facts_are_no_news(office: tuple[House, str]) -> None:
