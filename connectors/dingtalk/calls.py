@@ -83,6 +83,14 @@ class DingTalkConfig(Config):
         where_en="Switch off where the organisation has not installed 客户管理",
         default=True,
     )
+    agent_id: str = setting(
+        "AgentId",
+        "AgentId",
+        where_zh="本应用 → 凭证与基础信息 → AgentId;用于发送工作通知,不发则留空",
+        where_en="This app → Credentials → AgentId; for work notices, empty for none",
+        default="",
+        pattern=r"^[0-9]*$",
+    )
     process_codes: str = setting(
         "合同审批模板",
         "Contract approval templates",
@@ -130,6 +138,13 @@ class DingTalkConfig(Config):
         "新版接口地址",
         "API address (new generation)",
         default="https://api.dingtalk.com",
+        advanced=True,
+        pattern=r"^https?://[^/]+/?$",
+    )
+    login_base: str = setting(
+        "登录页地址",
+        "Sign-in address",
+        default="https://login.dingtalk.com",
         advanced=True,
         pattern=r"^https?://[^/]+/?$",
     )
@@ -237,3 +252,8 @@ class DingTalkCalls(Connector):
     def old(self, path: str, body: Mapping[str, Any], *, counted: bool = False) -> Any:
         """A read of the old generation."""
         return self.http.call(Request("POST", self._old_url + path, json=dict(body), name=(COUNTED if counted else "") + path))
+
+    def write(self, path: str, body: Mapping[str, Any], *, counted: bool = False) -> Any:
+        """A write of the old generation: sent once."""
+        name = (COUNTED if counted else "") + path
+        return self.http.call(Request("POST", self._old_url + path, json=dict(body), write=True, name=name))

@@ -10,8 +10,8 @@ from connectors import errors
 from connectors.base import Finding, Listener, Opened, Outcome, Page, PlatformEvent, RawRequest, Record, Source, Window
 from connectors.dingtalk import callback, crm, crm_walk
 from connectors.dingtalk import stream as line
+from connectors.dingtalk.acting import Labelling, Notifying, SigningIn
 from connectors.dingtalk.approvals import OLDEST, PAGE, Approvals
-from connectors.dingtalk.calls import DingTalkCalls
 from connectors.dingtalk.check import Checks
 from connectors.dingtalk.people import External, Staff, member
 
@@ -20,7 +20,7 @@ BATCH = 50
 CUSTOMERS = {"company": "crm_customer", "person": "crm_customer_personal"}
 
 
-class DingTalk(DingTalkCalls, Source, Listener):
+class DingTalk(Labelling, Notifying, SigningIn, Source, Listener):
     """One organisation as one internal app sees it."""
 
     # -- reading

@@ -17,6 +17,7 @@ from flask import Flask, Response, request
 from connectors.dingtalk import sim_steering
 from connectors.dingtalk.sim_callback import Sender
 from connectors.dingtalk.sim_crm import Crm
+from connectors.dingtalk.sim_desk import AGENT, Desk
 from connectors.dingtalk.sim_flow import CONTRACT, Flow
 from connectors.dingtalk.sim_gate import Gate, Refusal
 from connectors.dingtalk.sim_people import People
@@ -27,6 +28,7 @@ CORP_ID, CLIENT_ID = "ding0a1b2c3d4e5f6a7b", "dingk1x2y3z4owner"
 SECRET = "Sandbox-0123456789-app-secret-of-the-internal-app-abcdefghijklmn"  # noqa: S105 - a made-up organisation
 CALLBACK_TOKEN = "hubtoken2026"  # noqa: S105
 CALLBACK_KEY = "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789AbCdEfG"
+HEADER = "x-acs-dingtalk-access-token"
 STAFF, EXT, CRM, FLOW = "qyapi_get_member", "qyapi_ext_read", "qyapi_crm_maindata_read", "Workflow.Instance.Read"
 RIGHTS = {STAFF, EXT, "qyapi_ext_write", CRM, FLOW}
 
@@ -51,6 +53,7 @@ class DingTalkSimulator(Simulator):
         self.people, self.crm, self.flow = People(), Crm(self.now), Flow(self.now)
         self.gate = Gate(CORP_ID, CLIENT_ID, SECRET, self.now, set(RIGHTS))
         self.sender = Sender(CORP_ID, CLIENT_ID, CALLBACK_TOKEN, CALLBACK_KEY, self.now)
+        self.desk = Desk(CLIENT_ID, SECRET, self.people, self.now)
         self.stream = Gateway(CLIENT_ID, SECRET, CORP_ID, self.now)
         self.pages = 0
         super().__init__(now)
@@ -67,6 +70,8 @@ class DingTalkSimulator(Simulator):
         return {
             "v1.0/oauth2/accessToken": Path("POST", lambda: self.gate.door_new(json_body()), open=True),
             f"v1.0/oauth2/{CORP_ID}/token": Path("POST", lambda: self.gate.door_corp(CORP_ID, json_body()), open=True),
+            "v1.0/oauth2/userAccessToken": Path("POST", lambda: self.desk.user_token(json_body()), open=True),
+            "v1.0/contact/users/me": Path("GET", lambda: self.desk.me(request.headers.get(HEADER, "")), open=True),
             "v1.0/gateway/connections/open": Path("POST", lambda: self.stream.open(json_body()), open=True),
             "v1.0/crm/personalCustomers": Path("GET", lambda: crm.customers(request.args), CRM, True),
             "v1.0/crm/personalCustomers/batchQuery": Path("POST", lambda: crm.batch(request.args, self._any()), CRM, True),
@@ -88,6 +93,7 @@ class DingTalkSimulator(Simulator):
             "topapi/extcontact/get": Path("POST", lambda: people.contact_get(json_body()), EXT),
             "topapi/extcontact/listlabelgroups": Path("POST", lambda: people.label_groups(json_body()), EXT),
             "topapi/extcontact/update": Path("POST", lambda: people.contact_update(json_body()), "qyapi_ext_write"),
+            "topapi/message/corpconversation/asyncsend_v2": Path("POST", lambda: self.desk.send(json_body()), counted=True),
             "topapi/crm/objectdata/contact/list": Path("POST", lambda: self.crm.old_list(json_body()), CRM, True),
         }
 
@@ -115,7 +121,7 @@ class DingTalkSimulator(Simulator):
         if path.open:
             return
         admit = self.gate.admit_new if new else self.gate.admit_old
-        token = request.headers.get("x-acs-dingtalk-access-token", "") if new else request.args.get("access_token", "")
+        token = request.headers.get(HEADER, "") if new else request.args.get("access_token", "")
         admit(token, name, path.right, path.counted, request.remote_addr or "")
 
     def _paged(self, name: str, body: dict[str, Any]) -> Response:
@@ -154,11 +160,13 @@ class DingTalkSimulator(Simulator):
             "client_id": CLIENT_ID,
             "client_secret": SECRET,
             "event_mode": "http",
+            "agent_id": str(AGENT),
             "callback_token": CALLBACK_TOKEN,
             "callback_aes_key": CALLBACK_KEY,
             "process_codes": CONTRACT,
             "api_base": base_url,
             "oapi_base": base_url,
+            "login_base": base_url,
         }
 
     def throttled(self) -> Response:
@@ -198,6 +206,26 @@ class DingTalkSimulator(Simulator):
         """The event that an edit, or the removal, of the record sets off."""
         kind, fields = sim_steering.event(self, stream, key)
         return self.push_event(url, kind, fields, forged=forged)
+
+    def tag_keys(self, stream: str, count: int) -> list[str]:
+        """Labels of external contacts."""
+        return [str(self.people.add_label("级别", f"标签{self.people.number()}")) for _ in range(count)]
+
+    def tags_of(self, stream: str, key: str) -> set[str]:
+        """The labels of an external contact."""
+        return {str(label) for label in self.people.contacts[key]["label_ids"]}
+
+    def employ(self, count: int) -> list[str]:
+        """Members of the root department."""
+        return [self.people.add_staff(f"m{self.people.number():06d}", "顾问", [1])["userid"] for _ in range(count)]
+
+    def told(self, member: str) -> list[dict[str, str]]:
+        """Work notices on the member's screen."""
+        return list(self.desk.shown[member])
+
+    def visit(self, url: str, member: str | None) -> str:
+        """See ``Simulator.visit``."""
+        return self.desk.visit(url, member)
 
     def deliver(self, stream: str, key: str) -> bool:
         """The same event over the open connection."""
