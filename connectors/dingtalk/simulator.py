@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from connectors.dingtalk import sim_steering
+from connectors.dingtalk import sim_steering, sim_story
 from connectors.dingtalk.sim_callback import Sender
 from connectors.dingtalk.sim_crm import Crm
 from connectors.dingtalk.sim_desk import AGENT, Desk
@@ -23,6 +23,7 @@ from connectors.dingtalk.sim_gate import Gate, Refusal
 from connectors.dingtalk.sim_people import People
 from connectors.dingtalk.sim_stream import Gateway
 from connectors.sandbox import Simulator
+from connectors.story import Story
 
 CORP_ID, CLIENT_ID = "ding0a1b2c3d4e5f6a7b", "dingk1x2y3z4owner"
 SECRET = "Sandbox-0123456789-app-secret-of-the-internal-app-abcdefghijklmn"  # noqa: S105 - a made-up organisation
@@ -243,3 +244,11 @@ class DingTalkSimulator(Simulator):
     def push_event(self, url: str, kind: str, fields: dict[str, Any], *, forged: bool = False) -> int:
         """Push an event of that kind."""
         return self.sender.send(url, self.sender.envelope(kind, fields, secrets.token_hex(16)), forged=forged)
+
+    def play(self, story: Story) -> None:
+        """See ``Simulator.play``."""
+        sim_story.play(self, story)
+
+    def live(self, story: Story, url: str) -> None:
+        """See ``Simulator.live``."""
+        sim_story.live(self, story, url)
