@@ -24,6 +24,7 @@ FORM = "form:"
 OBJECTS = {"crm_customer": "company", "crm_customer_personal": "person", "crm_contact": "contact"}
 STAFF = ("user_add_org", "user_modify_org", "user_leave_org", "user_active_org")
 RECORDS = "ding_paas_object_data_"
+CHATS = ("chat_update_owner", "chat_update_title", "chat_disband")
 
 Fields = dict[str, Any]
 
@@ -117,6 +118,8 @@ def _places(kind: str, found: Mapping[str, Any], codes: Sequence[str]) -> Iterat
     elif kind in STAFF:
         people = found.get("userid")
         yield from (("staff", str(one)) for one in (people if isinstance(people, list) else [people]) if one)
+    elif kind in CHATS and found.get("openconversationid"):
+        yield "group", str(found["openconversationid"])
     elif kind == "bpms_instance_change" and found.get("processinstanceid") and str(found.get("processcode")) in codes:
         yield "deal", str(found["processinstanceid"])
 

@@ -13,6 +13,7 @@ from connectors.dingtalk import stream as line
 from connectors.dingtalk.acting import Labelling, Notifying, SigningIn
 from connectors.dingtalk.approvals import OLDEST, PAGE, Approvals
 from connectors.dingtalk.check import Checks
+from connectors.dingtalk.groups import Groups
 from connectors.dingtalk.people import External, Staff, member
 
 BATCH = 50
@@ -35,8 +36,8 @@ class DingTalk(Labelling, Notifying, SigningIn, Source, Listener):
         off = not self.config.codes if stream == "deal" else not self.config.with_crm
         if off:
             return iter([Page([], last=True)])
-        if stream == "crm_tag":
-            return self._crm_tags(resume)
+        if stream in ("crm_tag", "group"):
+            return self._crm_tags(resume) if stream == "crm_tag" else Groups(self.new).pages(resume)
         assert window is not None
         return self._deals(window, resume) if stream == "deal" else self._records(stream, window, resume)
 
@@ -48,8 +49,9 @@ class DingTalk(Labelling, Notifying, SigningIn, Source, Listener):
         """Several records. The key of an approval that changes another stands for that one; that of a form, for its tags."""
         if stream in ("company", "person", "contact"):
             return self._by_ids(stream, keys) if self.config.with_crm else iter(())
-        if stream == "crm_tag":
-            return self._tags_by_key(keys) if self.config.with_crm else iter(())
+        if stream in ("crm_tag", "group"):
+            read = self._tags_by_key if stream == "crm_tag" else Groups(self.new).by_ids
+            return read(keys) if self.config.with_crm else iter(())
         if stream == "label":
             return self._labels_by_key(keys)
         one = {"staff": self._member, "external": self._external, "deal": self._approvals.deal}[stream]

@@ -58,6 +58,7 @@ class Crm:
         self.rows: dict[str, Row] = {}
         self.options: dict[str, dict[str, str]] = {kind: {} for kind in TAGS}
         self.extra_options: dict[tuple[str, str], dict[str, Any]] = {}
+        self.groups: dict[str, dict[str, Any]] = {}
         self.shape = "label"
         self.installed = True
 
@@ -143,6 +144,34 @@ class Crm:
             {"name": TAGS[kind], "label": "客户标签", "type": "MultiTag", "customized": True, "selectOptions": tags},
         ]
         return {"name": kind, "code": f"PROC-{kind}", "customized": False, "status": "PUBLISHED", "fields": fields}
+
+    def add_group(self, name: str, owner: str, at: int | None = None) -> str:
+        """A new customer group; its openConversationId."""
+        self._numbers += 1
+        key = f"cidStory{self._numbers:06d}=="
+        at = self.ms if at is None else at
+        people = {"ownerUserId": owner, "ownerUserName": "李强", "memberCount": 3, "gmtCreate": at}
+        self.groups[key] = {"openConversationId": key, "openGroupSetId": "set1", "name": name, **people}
+        return key
+
+    def group_list(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """GET /v1.0/crm/crmGroupChats."""
+        self._there()
+        text, token = query.get("maxResults", ""), query.get("nextToken") or "0"
+        if query.get("relationType") not in TAGS:
+            raise Refusal("invalid.relationType", 400)
+        if not text.isdigit() or not 1 <= int(text) <= MOST:
+            raise Refusal("invalidMaxResults", 400)
+        rows = list(self.groups.values()) if query["relationType"] == "crm_customer" else []
+        end = int(token) + int(text)
+        more = {"hasMore": True, "nextToken": str(end)} if end < len(rows) else {"hasMore": False}
+        return {"resultList": rows[int(token) : end], "totalCount": len(rows), **more}
+
+    def group_batch(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """POST /v1.0/crm/crmGroupChats/batchQuery; with a field that the list lacks."""
+        self._there()
+        rows = [row for key in body.get("openConversationIds") or [] if (row := self.groups.get(str(key)))]
+        return {"result": [{**row, "iconUrl": "https://img.example/g.png"} for row in rows]}
 
     # -- how it is found and shown
 

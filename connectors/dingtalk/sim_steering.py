@@ -18,6 +18,8 @@ def make(sim: Sim, stream: str, i: int, at: int) -> str:
     """The i-th record of a stream, made at ``at`` (ms); its key."""
     if stream in KINDS:
         return sim.crm.add(KINDS[stream], _customer(sim, stream, i), at, **_rights(stream, i)).id
+    if stream == "group":
+        return sim.crm.add_group(f"客户群{i}", "u001", at)
     return {"staff": _staff, "external": _external, "label": _label, "crm_tag": _crm_tag, "deal": _deal}[stream](sim, i, at)
 
 
@@ -86,6 +88,8 @@ def touch(sim: Sim, stream: str, key: str) -> None:
         sim.crm.edit(key, **{name: f"改名{number}"})
     elif stream == "staff":
         sim.people.staff[key]["title"] = f"职位{number}"
+    elif stream == "group":
+        sim.crm.groups[key]["name"] = f"改名{number}"
     elif stream == "external":
         sim.people.contacts[key]["remark"] = f"备注{number}"
     elif stream == "label":
@@ -110,7 +114,12 @@ def remove(sim: Sim, stream: str, key: str) -> None:
 
 
 def _table(sim: Sim, stream: str) -> dict[str, Any]:
-    tables: dict[str, dict[str, Any]] = {"staff": sim.people.staff, "external": sim.people.contacts, "deal": sim.flow.instances}
+    tables: dict[str, dict[str, Any]] = {
+        "staff": sim.people.staff,
+        "external": sim.people.contacts,
+        "group": sim.crm.groups,
+        "deal": sim.flow.instances,
+    }
     return tables.get(stream, sim.crm.rows)
 
 
@@ -121,6 +130,8 @@ def spoil(sim: Sim, stream: str, key: str) -> None:
         sim.crm.rows[key].extra["gmt_create"] = "昨天"
     elif stream in ("staff", "external"):
         _table(sim, stream)[key]["name"] = {"zh": "王"}
+    elif stream == "group":
+        sim.crm.groups[key]["gmtCreate"] = "昨天"
     elif stream == "label":
         sim.people.label(int(key))["name"] = ["标签"]
     elif stream == "crm_tag":
@@ -132,7 +143,7 @@ def spoil(sim: Sim, stream: str, key: str) -> None:
 
 def more(sim: Sim, stream: str, key: str) -> dict[str, Any]:
     """Where a field that nobody knows is put."""
-    if stream in ("staff", "external"):
+    if stream in ("staff", "external", "group"):
         found: dict[str, Any] = _table(sim, stream)[key]
         return found
     if stream == "label":
@@ -152,6 +163,9 @@ def event(sim: Sim, stream: str, key: str) -> tuple[str, dict[str, Any]]:
         return f"ding_paas_object_data_{change}", fields
     if stream == "staff":
         return ("user_modify_org" if key in sim.people.staff else "user_leave_org"), {"UserId": [key]}
+    if stream == "group":
+        change = "chat_update_title" if key in sim.crm.groups else "chat_disband"
+        return change, {"ChatId": "chat1", "OpenConversationId": key, "Operator": "u001"}
     if stream == "deal":
         return "bpms_instance_change", approval(sim, key)
     raise ValueError("external contacts and labels send an internal app no events (docs: contact_modify_org is third-party)")

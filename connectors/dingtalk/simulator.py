@@ -31,7 +31,8 @@ CALLBACK_TOKEN = "hubtoken2026"  # noqa: S105
 CALLBACK_KEY = "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789AbCdEfG"
 HEADER = "x-acs-dingtalk-access-token"
 STAFF, EXT, CRM, FLOW = "qyapi_get_member", "qyapi_ext_read", "qyapi_crm_maindata_read", "Workflow.Instance.Read"
-RIGHTS = {STAFF, EXT, "qyapi_ext_write", CRM, FLOW}
+GROUPS = "Crm.CustomerGroup.Read"
+RIGHTS = {STAFF, EXT, "qyapi_ext_write", CRM, GROUPS, FLOW}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class DingTalkSimulator(Simulator):
             "v1.0/crm/personalCustomers": Path("GET", lambda: crm.customers(request.args), CRM, True),
             "v1.0/crm/personalCustomers/batchQuery": Path("POST", lambda: crm.batch(request.args, self._any()), CRM, True),
             "v1.0/crm/personalCustomers/objectMeta": Path("GET", lambda: crm.form(request.args), CRM, True),
+            "v1.0/crm/crmGroupChats": Path("GET", lambda: crm.group_list(request.args), GROUPS, True),
+            "v1.0/crm/crmGroupChats/batchQuery": Path("POST", lambda: crm.group_batch(json_body()), GROUPS, True),
             "v1.0/crm/customObjects/contacts/datas/query": Path("POST", lambda: crm.contacts(json_body()), CRM, True),
             "v1.0/workflow/processes/instanceIds/query": Path("POST", lambda: flow.ids(json_body()), FLOW, True),
             "v1.0/workflow/processInstances": Path("GET", lambda: flow.detail(request.args), FLOW, True),
@@ -127,7 +130,7 @@ class DingTalkSimulator(Simulator):
 
     def _paged(self, name: str, body: dict[str, Any]) -> Response:
         answer = self._said(body)
-        if self.faults.after_page and name.endswith(("list", "query", "personalCustomers")):
+        if self.faults.after_page and name.endswith(("list", "query", "personalCustomers", "crmGroupChats")):
             self.pages += 1
             self.faults.after_page(name, self.pages)
         return answer

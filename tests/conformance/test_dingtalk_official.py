@@ -112,6 +112,16 @@ def test_approvals(library):
     assert one.success == "true", "a text, where the list has a boolean"
 
 
+def test_groups(library):
+    key = library.sim.crm.add_group("北辰采购群", "u1")
+    asked = crm.QueryCrmGroupChatsRequest(relation_type="crm_customer", max_results=100)
+    found = library.call(Crm, "query_crm_group_chats", crm, asked)
+    assert (found.has_more, found.result_list[0].name, found.result_list[0].gmt_create) == (False, "北辰采购群", MS)
+    asked = crm.GetCrmGroupChatMultiRequest(open_conversation_ids=[key, "cid-none"])
+    (one,) = library.call(Crm, "get_crm_group_chat_multi", crm, asked).result
+    assert (one.open_conversation_id, one.owner_user_id) == (key, "u1")
+
+
 @pytest.mark.parametrize(
     ("spoil", "code", "status"),
     [

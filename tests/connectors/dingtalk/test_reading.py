@@ -160,7 +160,7 @@ def test_what_a_batch_leaves_out_is_asked_for_alone_before_it_is_gone(org):
     assert org.sim.calls["/v1.0/crm/personalCustomers/batchQuery"] == 2
 
 
-@pytest.mark.parametrize("stream", ["company", "person", "contact", "crm_tag"])
+@pytest.mark.parametrize("stream", ["company", "person", "contact", "crm_tag", "group"])
 def test_without_the_crm_app_nothing_is_asked(org, stream):
     assert org.read(stream, org.window(hours=1), with_crm=False) == []
     assert list(org.connector(with_crm=False).fetch_many(stream, ["x"])) == []
@@ -172,6 +172,16 @@ def test_a_missing_crm_app_is_told(org):
     with pytest.raises(errors.ConfigError) as caught:
         org.read("person", org.window(hours=1))
     assert caught.value.key == "dingtalk.no_crm"
+
+
+def test_groups_are_read_to_the_end_and_alike_in_both_ways(org):
+    keys = [org.sim.crm.add_group(f"群{n}", "u1", org.ms(days=1)) for n in range(120)]
+    found = {row["openConversationId"]: row for row in org.read("group")}
+    assert set(found) == set(keys) and org.sim.calls["/v1.0/crm/crmGroupChats"] == 3
+    assert org.connector().fetch_one("group", keys[7]) == found[keys[7]]
+    (group,) = org.mapped("group", found[keys[7]])
+    assert group["fields"]["identity"] == ("chat_id", "dingtalk:ding0a1b2c3d4e5f6a7b", keys[7])
+    assert group["fields"]["owner"] == "u1" and "lines" not in group
 
 
 # -- people

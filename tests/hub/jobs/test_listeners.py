@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -207,3 +210,28 @@ def test_pauses_grow_to_a_minute_and_a_limit_says_its_own() -> None:
     assert all(0.75 <= pause(1, Unavailable()) <= 1.25 for _ in range(20))
     assert all(45 <= pause(30, Unavailable()) <= 75 for _ in range(20))
     assert pause(1, Throttled(300.0)) == 300.0
+
+
+def test_so_does_a_distributed_worker(site: Site, sim: DingTalkSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine is beside the point here: the connection does not wait for it, nor end with it before the process does."""
+    from hub.jobs.distributed import DistributedRunner
+
+    class Engine:
+        def open(self) -> Any:
+            return nullcontext()
+
+    async def idle(self: Any) -> None:
+        while not self._stop.is_set():
+            await asyncio.sleep(0.02)
+
+    monkeypatch.setattr(DistributedRunner, "app", Engine())
+    monkeypatch.setattr(DistributedRunner, "_work", idle)
+    runner = DistributedRunner(site.hub)
+    thread = threading.Thread(target=runner.run_forever)
+    thread.start()
+    until(lambda: sim.stream.lines)
+    assert push(sim) == "SUCCESS"
+    runner._stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    until(lambda: not sim.stream.lines)
