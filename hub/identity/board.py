@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from hub.identity.features import Features
 from hub.identity.frequency import Frequency, counted
 from hub.identity.keying import Keys, Plain, keys, role
+from hub.identity.quick import Component
 from hub.identity.store import MOST_HOLDERS, Decision, Store
-from hub.identity.unit import Unit, join, of_profile, settled
+from hub.identity.unit import Unit, join, of_profile
 from hub.identity.weights import Model
 
 MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
@@ -29,13 +30,7 @@ class Piece:
     customer: str = ""
     features: Features | None = None
     keys: Keys | None = None
-
-
-class Component(NamedTuple):
-    """Atoms that might be one, and the places of those that share a key or a customer."""
-
-    atoms: list[Unit]
-    pairs: list[tuple[int, int]]
+    recalled: bool = False
 
 
 @dataclass
@@ -46,6 +41,7 @@ class Board:
     blind: Callable[[str, str], bytes]
     model: Model
     expected: int = 0
+    recalled: bool = False
     pieces: dict[str, Piece] = field(default_factory=dict)
     frequency: Frequency = field(init=False)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -70,7 +66,7 @@ class Board:
             old = stored.get(ref)
             if old is not None and old.features == features.dump():
                 continue
-            piece = Piece(ref, settled(of_profile(ref, features)), old.customer if old else "", features)
+            piece = Piece(ref, of_profile(ref, features), old.customer if old else "", features)
             fresh.append(piece)
             self.pieces[ref] = piece
             if old is None:
@@ -82,8 +78,23 @@ class Board:
         """Put stored customers on the table."""
         self._load(set(customers))
         fresh = list(self.pieces.values())
+        for piece in fresh:
+            piece.recalled = True
+        self.recalled = True
         self._begin(fresh)
+        for _ in range(2):
+            more = [piece for piece in self.pieces.values() if piece.keys is None]
+            if not more or not self._look([(piece.ref, self._keys(piece).looked) for piece in more]):
+                break
+        self._decisions()
         return fresh
+
+    def _keys(self, piece: Piece) -> Keys:
+        """A profile's own keys, in the index of who shares which."""
+        piece.keys = keys(piece.unit)
+        for key in piece.keys.stored:
+            self.index[key][piece.ref] = None
+        return piece.keys
 
     def _begin(self, fresh: list[Piece]) -> None:
         total = Counter(self.store.counts())
@@ -94,10 +105,7 @@ class Board:
         self.frequency = Frequency(total, self.model.least)
         looked: list[tuple[str, list[Plain]]] = []
         for piece in fresh:
-            piece.keys = keys(piece.unit)
-            looked.append((piece.ref, piece.keys.looked))
-            for key in piece.keys.stored:
-                self.index[key][piece.ref] = None
+            looked.append((piece.ref, self._keys(piece).looked))
         self._look(looked)
         self._load({piece.customer for piece in fresh if piece.customer})
         self._decisions()
@@ -130,7 +138,7 @@ class Board:
         for profile in self.store.members(missing):
             if profile.ref not in self.pieces:
                 features = Features.load(profile.features)
-                self.pieces[profile.ref] = Piece(profile.ref, settled(of_profile(profile.ref, features)), profile.customer)
+                self.pieces[profile.ref] = Piece(profile.ref, of_profile(profile.ref, features), profile.customer)
         return True
 
     def _decisions(self) -> None:
@@ -198,49 +206,56 @@ class Board:
         found = []
         for root, inside in members.items():
             local = {i: number for number, i in enumerate(inside)}
-            found.append(Component([atoms[i] for i in inside], sorted((local[i], local[j]) for i, j in pairs[root])))
+            links = sorted((local[i], local[j]) for i, j in pairs[root])
+            found.append(Component([atoms[i] for i in inside], links, *self._stored([atoms[i] for i in inside])))
         return found
+
+    def _stored(self, atoms: list[Unit]) -> tuple[list[frozenset[str]], list[bool]]:
+        """The customers that each atom is stored with, and whether something in it is new."""
+        pieces = [[self.pieces[ref] for ref in atom.refs] for atom in atoms]
+        owners = [frozenset(piece.customer for piece in inside if piece.customer) for inside in pieces]
+        return owners, [any(piece.features is not None or piece.recalled for piece in inside) for inside in pieces]
 
     def _atoms(self) -> tuple[list[Unit], dict[str, int]]:
         """Profiles joined by proofs and by people, unless people have parted them or they are of two kinds."""
         refs = sorted(self.pieces)
         number = {ref: i for i, ref in enumerate(refs)}
-        groups = _Union(len(refs))
-        kinds = [{self.pieces[ref].unit.kind} - {""} for ref in refs]
-        codes = [set(self.pieces[ref].unit.code) for ref in refs]
-        inside: list[set[str]] = [{ref} for ref in refs]
-
-        def unite(i: int, j: int) -> None:
-            i, j = groups.root(i), groups.root(j)
-            parted = self.different and any(self.different.get(ref, set()) & inside[j] for ref in inside[i])
-            if i == j or parted or len(kinds[i] | kinds[j]) > 1 or (codes[i] and codes[j] and not codes[i] & codes[j]):
-                return
-            groups.join(i, j)
-            root, other = (i, j) if groups.root(i) == i else (j, i)
-            kinds[root] |= kinds[other]
-            codes[root] |= codes[other]
-            inside[root] |= inside[other]
-
-        for decision in self.same:
-            if decision.a in number and decision.b in number:
-                unite(number[decision.a], number[decision.b])
-        first: dict[Any, list[int]] = defaultdict(list)
-        for ref in refs:
+        holders: dict[Any, list[int]] = defaultdict(list)
+        for i, ref in enumerate(refs):
             unit = self.pieces[ref].unit
-            for proof in (*unit.proofs, *(("code", code) for code in unit.code)):
-                first[proof].append(number[ref])
-        for _, holders in sorted(first.items()):
-            for i in range(1, len(holders)):
-                for j in range(i):
-                    unite(holders[j], holders[i])
-                    if groups.root(holders[i]) == groups.root(holders[j]):
-                        break
-        members: dict[int, list[str]] = defaultdict(list)
-        for ref in refs:
-            members[groups.root(number[ref])].append(ref)
+            for proof in unit.proofs:
+                holders[proof].append(i)
+            for code in unit.code:
+                holders["code", code].append(i)
+        wanted = [(number[d.a], number[d.b]) for d in self.same if d.a in number and d.b in number]
+        for found in sorted(found for found in holders.values() if len(found) > 1):
+            # With the first that it may be joined with: one that people parted from the first may belong to another.
+            wanted += [(found[j], found[i]) for i in range(1, len(found)) for j in range(i)]
+        groups = _Union(len(refs))
+        inside: dict[int, list[str]] = {}
+        for i, j in wanted:
+            i, j = groups.root(i), groups.root(j)
+            if i == j:
+                continue
+            a, b = inside.get(i, [refs[i]]), inside.get(j, [refs[j]])
+            if self._may_be_one(a, b):
+                groups.join(i, j)
+                inside[groups.root(i)] = a + b
+        members: dict[int, list[str]] = {}
+        for i, ref in enumerate(refs):
+            members.setdefault(groups.root(i), []).append(ref)
         parts = [[self.pieces[ref].unit for ref in found] for found in members.values()]
         atoms = [join(units) if len(units) > 1 else units[0] for units in parts]
         return atoms, {ref: i for i, found in enumerate(members.values()) for ref in found}
+
+    def _may_be_one(self, a: list[str], b: list[str]) -> bool:
+        if self.different and any(not self.different.get(ref, _NONE).isdisjoint(b) for ref in a):
+            return False
+        units = [self.pieces[ref].unit for ref in (*a, *b)]
+        if len({unit.kind for unit in units} - {""}) > 1:
+            return False
+        mine, theirs = (set().union(*(self.pieces[ref].unit.code for ref in refs)) for refs in (a, b))
+        return not mine or not theirs or bool(mine & theirs)
 
     # -- what scoring asks
 

@@ -42,6 +42,7 @@ class Outcome:
     units: list[Unit] = field(default_factory=list)
     joined: list[Joined] = field(default_factory=list)
     open: list[Open] = field(default_factory=list)
+    unsettled: list[Unit] = field(default_factory=list)
     compared: list[tuple[Unit, Unit, Score]] = field(default_factory=list)
 
 
@@ -99,13 +100,13 @@ class Clustering:
     def _contested(self, i: int, j: int) -> float:
         """Bits for joining when others claim one of the two as well and cannot all have it."""
         bits = self.scores[i, j].bits
-        rivals = 0.0
+        rival = -4.0
         for one, other in ((i, j), (j, i)):
             for k in self.near[one] - {other}:
                 claim = self._score(one, k).bits
-                if claim > bits - 12 and claim > -4 and self._score(other, k).bits < -6:
-                    rivals += 2.0 ** min(claim, 60.0)
-        return bits - log2(1.0 + rivals)
+                if claim > bits - 12 and claim > rival and self._score(other, k).bits < -6:
+                    rival = claim
+        return bits - log2(1.0 + 2.0**rival)
 
     def _join(self, i: int, j: int) -> None:
         unit = join([self.units.pop(i), self.units.pop(j)])

@@ -9,10 +9,13 @@ from hub.identity.board import Board, Piece
 from hub.identity.cluster import Clustering, Outcome
 from hub.identity.features import Features
 from hub.identity.outcome import Writer
+from hub.identity.quick import Quick
 from hub.identity.score import Context
 from hub.identity.store import Change, Store
 from hub.identity.weights import Model, shipped
 
+_SURE = 8.0
+"""Bits from which a join is not looked at again when the batch is over."""
 Blind = Callable[[str, str], bytes]
 """(kind, value) -> digest."""
 
@@ -75,9 +78,14 @@ class Engine:
     def _group(self, board: Board, context: Context, pieces: Iterable[Piece]) -> Outcome:
         whole = Outcome()
         for component in board.components():
-            found = Clustering(context, self.preset, board.apart).run(component.atoms, component.pairs)
+            found = None if board.recalled else Quick(component, context, self.preset, board.apart).settle()
+            if found is None:
+                found = Clustering(context, self.preset, board.apart).run(component.atoms, component.pairs)
             whole.units += found.units
             whole.joined += found.joined
             whole.open += found.open
             whole.compared += found.compared
+            doubtful = len(found.units) > 1 or any(item.score.bits < _SURE for item in found.joined)
+            if doubtful and not board.recalled:
+                whole.unsettled += found.units
         return whole

@@ -34,6 +34,7 @@ class Writer:
                 self._profile(ref, customer, reasons)
         self._moves(outcome.units, homes)
         self._reviews(outcome.open)
+        self.change.queue = {self.home[unit.refs[0]]: "neighbours" for unit in outcome.unsettled if unit.refs[0] in self.home}
         self._relations(outcome)
         return self.change
 

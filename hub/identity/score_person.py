@@ -20,7 +20,7 @@ def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
         # The address of colleagues is their company's: the smaller of the two says little more.
         small = min(place, work, key=lambda item: item.bits)
         place, work = (item._replace(bits=item.bits * 0.3) if item is small else item for item in (place, work))
-    found += [place, work, _gender(a, b, context), _nick(a, b, context, name), _accounts(a, b, context)]
+    found += [_usual(a, b), place, work, _gender(a, b, context), _nick(a, b, context, name), _accounts(a, b, context)]
     return [item for item in found if item is not None]
 
 
@@ -52,6 +52,12 @@ def _phone(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidenc
     if name is not None and name.level in ("same", "sound") and _masks_near(a, b):
         return Evidence("phone", "differ", 0.0)
     return _level(context, "phone", "differ")
+
+
+def _usual(a: Unit, b: Unit) -> Evidence | None:
+    """How often an account's orders went to the one who is taken for its holder: once may have been a gift."""
+    often = min(a.usual, b.usual)
+    return Evidence("orders", "often" if often > 2 else "twice", 0.0) if 1 < often < 9 else None
 
 
 def _masks_near(a: Unit, b: Unit) -> bool:

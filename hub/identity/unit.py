@@ -6,9 +6,9 @@ is known of the holder, or else the most frequent one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hub.identity.features import CONTACT, NICK, Features
 from hub.identity.normal.addresses import Place
@@ -30,158 +30,126 @@ class Receiver(NamedTuple):
     account: str
 
 
-class Base:
-    """What the customer's own records show, without any receiver."""
-
-    __slots__ = ("masks", "phones", "places", "surnames")
-
-    def __init__(self) -> None:
-        self.surnames: set[str] = set()
-        self.phones: set[str] = set()
-        self.masks: set[str] = set()
-        self.places: dict[Place, None] = {}
-
-    def add(self, other: Base) -> None:
-        """Take over what another shows."""
-        self.surnames |= other.surnames
-        self.phones |= other.phones
-        self.masks |= other.masks
-        self.places.update(other.places)
+_NONE: frozenset[Any] = frozenset()
+_NOTHING: dict[Any, Any] = {}
 
 
 class Unit:
     """All that profiles say together. own: names in his own characters by text; full: with those of his usual receiver;
     nicked: what he calls himself; surnames: sounds of surnames of titles and masks. size: number of profiles.
+
+    doubt: how many receivers are equally likely to be the holder. usual: how many orders show the one that is taken for him; 9
+    when he is known by records of his own.
+
+    Sets and dictionaries are made only where there is something in them and are never changed afterwards. ``own_…`` is what
+    the customer's own records show, without any receiver.
     """
 
-    __slots__ = (
-        "accounts",
-        "base",
-        "code",
-        "contacts",
-        "domains",
-        "doubt",
-        "extra",
-        "first",
-        "full",
-        "genders",
-        "handles",
-        "kind",
-        "lands",
-        "last",
-        "latin",
-        "mails",
-        "masks",
-        "near_codes",
-        "nicked",
-        "nicks",
-        "offices",
-        "orders",
-        "orgs",
-        "own",
-        "phones",
-        "places",
-        "proofs",
-        "refs",
-        "sevens",
-        "size",
-        "sources",
-        "surnames",
-    )
+    kind = ""
+    doubt = 1
+    usual = 9
+    own: Mapping[str, Name] = _NOTHING
+    full: Mapping[str, Name] = _NOTHING
+    latin: Mapping[str, Name] = _NOTHING
+    nicked: Mapping[str, Name] = _NOTHING
+    contacts: Mapping[str, Name] = _NOTHING
+    orgs: Mapping[Org, None] = _NOTHING
+    places: Mapping[Place, None] = _NOTHING
+    own_places: Mapping[Place, None] = _NOTHING
+    extra: Mapping[str, list[str]] = _NOTHING
+    surnames: Set[str] = _NONE
+    own_surnames: Set[str] = _NONE
+    nicks: Set[str] = _NONE
+    phones: Set[str] = _NONE
+    own_phones: Set[str] = _NONE
+    masks: Set[str] = _NONE
+    own_masks: Set[str] = _NONE
+    sevens: Set[str] = _NONE
+    lands: Set[str] = _NONE
+    mails: Set[str] = _NONE
+    offices: Set[str] = _NONE
+    domains: Set[str] = _NONE
+    handles: Set[str] = _NONE
+    code: Set[str] = _NONE
+    near_codes: Set[str] = _NONE
+    genders: Set[str] = _NONE
+    proofs: Set[tuple[str, str, str]] = _NONE
+    accounts: Set[tuple[str, str, str]] = _NONE
+    orders: Sequence[Receiver] = ()
 
-    def __init__(self, refs: Sequence[str]) -> None:
-        self.refs = list(refs)
-        self.size = len(self.refs)
-        self.kind = ""
-        self.first = self.last = 0
-        self.own: dict[str, Name] = {}
-        self.full: dict[str, Name] = {}
-        self.latin: dict[str, Name] = {}
-        self.nicked: dict[str, Name] = {}
-        self.surnames: set[str] = set()
-        self.nicks: set[str] = set()
-        self.contacts: dict[str, Name] = {}
-        self.phones: set[str] = set()
-        self.masks: set[str] = set()
-        self.sevens: set[str] = set()
-        self.lands: set[str] = set()
-        self.mails: set[str] = set()
-        self.offices: set[str] = set()
-        self.domains: set[str] = set()
-        self.handles: set[str] = set()
-        self.code: set[str] = set()
-        self.near_codes: set[str] = set()
-        self.orgs: dict[Org, None] = {}
-        self.places: dict[Place, None] = {}
-        self.genders: set[str] = set()
-        self.orders: list[Receiver] = []
-        self.sources: list[str] = []
-        self.proofs: set[tuple[str, str, str]] = set()
-        self.accounts: set[tuple[str, str, str]] = set()
-        self.extra: dict[str, list[str]] = {}
-        self.base = Base()
-        self.doubt = 1
+    def __init__(self, refs: list[str], sources: list[str]) -> None:
+        self.refs, self.sources, self.size = refs, sources, len(refs)
 
 
 _SETS = (
-    "nicks", "lands", "mails", "offices", "domains", "handles", "code", "near_codes", "genders", "proofs", "accounts",
-)  # fmt: skip
+    *("nicks", "lands", "mails", "offices", "domains", "handles", "code", "near_codes", "genders", "proofs", "accounts"),
+    *("own_surnames", "own_phones", "own_masks"),
+)
 _ACCOUNTS = frozenset({"unionid", "external_userid", "open_uid", "ouid"})
-_DICTS = ("own", "latin", "nicked", "contacts", "orgs")
+_DICTS = ("own", "latin", "nicked", "contacts", "orgs", "own_places")
+_PLAIN = (("phones", "own_phones"), ("masks", "own_masks"), ("lands", "lands"), ("mails", "mails"), ("offices", "offices"))
 
 
 def of_profile(ref: str, features: Features) -> Unit:
-    """A unit of one profile, not yet ``settled``."""
-    unit = Unit([ref])
-    unit.kind, unit.first, unit.last = features.kind, features.at, features.at
-    unit.sources = [features.source]
-    unit.proofs.update(features.proofs)
-    unit.accounts = {(features.source, kind, value) for kind, _, value in features.proofs if kind in _ACCOUNTS}
-    unit.extra = features.extra
+    """A unit of one profile, settled."""
+    unit = Unit([ref], [features.source])
+    unit.kind = features.kind
+    if features.proofs:
+        unit.proofs = set(features.proofs)
+        if accounts := {(features.source, kind, value) for kind, _, value in features.proofs if kind in _ACCOUNTS}:
+            unit.accounts = accounts
+    if features.extra:
+        unit.extra = features.extra
     if features.gender:
-        unit.genders.add(features.gender)
+        unit.genders = {features.gender}
     if features.nick:
-        unit.nicks.add(features.nick)
+        unit.nicks = {features.nick}
     if features.order:
-        unit.orders.append(_receiver(features))
-        return unit
-    _add_names(unit, features)
-    unit.base.phones.update(features.phones)
-    unit.base.masks.update(features.masks)
-    unit.lands.update(features.lands)
-    unit.mails.update(features.mails)
-    unit.offices.update(features.offices)
-    unit.handles.update(features.handles)
-    unit.domains.update(domain for mail in (*features.mails, *features.offices) if (domain := company_domain(mail)))
+        unit.orders = (_receiver(features),)
+        return settled(unit)
+    if features.names:
+        _add_names(unit, features)
+    for source, target in _PLAIN:
+        if values := getattr(features, source):
+            setattr(unit, target, set(values))
+    if features.mails or features.offices:
+        unit.domains = {domain for mail in (*features.mails, *features.offices) if (domain := company_domain(mail))}
+    if features.handles:
+        unit.handles = set(features.handles)
     if features.code:
-        unit.code.add(features.code)
+        unit.code = {features.code}
     if features.near_code:
-        unit.near_codes.add(features.near_code)
-    unit.orgs.update(dict.fromkeys(features.orgs))
-    unit.base.places.update(dict.fromkeys(features.places))
-    return unit
+        unit.near_codes = {features.near_code}
+    if features.orgs:
+        unit.orgs = dict.fromkeys(features.orgs)
+    if features.places:
+        unit.own_places = dict.fromkeys(features.places)
+    return settled(unit)
 
 
 def _add_names(unit: Unit, features: Features) -> None:
+    tables: dict[str, dict[str, Name]] = {"own": {}, "latin": {}, "nicked": {}, "contacts": {}}
+    surnames: set[str] = set()
+    nicks = set(unit.nicks)
     for role, name in ((named.role, named.name) for named in features.names):
         if role == CONTACT:
-            unit.contacts[name.text] = name
+            tables["contacts"][name.text] = name
         elif role == NICK:
-            _add_nick(unit, name)
+            nicks.add(name.text)
+            if name.kind in ("full", "latin"):
+                tables["nicked"][name.text] = name
         elif name.kind in ("full", "parts"):
-            unit.own[name.text] = name
+            tables["own"][name.text] = name
         elif name.kind == "latin":
-            unit.latin[name.text] = name
+            tables["latin"][name.text] = name
         elif name.kind in ("title", "mask"):
-            unit.base.surnames.update(sound for sound, _ in name.sounds)
+            surnames.update(sound for sound, _ in name.sounds)
         else:
-            unit.nicks.add(name.text)
-
-
-def _add_nick(unit: Unit, name: Name) -> None:
-    if name.kind in ("full", "latin"):
-        unit.nicked[name.text] = name
-    unit.nicks.add(name.text)
+            nicks.add(name.text)
+    for table, found in tables.items():
+        if found:
+            setattr(unit, table, found)
+    unit.own_surnames, unit.nicks = surnames, nicks
 
 
 def _receiver(features: Features) -> Receiver:
@@ -195,56 +163,64 @@ def _receiver(features: Features) -> Receiver:
 
 def join(units: Sequence[Unit]) -> Unit:
     """The unit that several are together, settled."""
-    unit = Unit([ref for part in units for ref in part.refs])
+    unit = Unit([ref for part in units for ref in part.refs], [source for part in units for source in part.sources])
     kinds = {part.kind for part in units if part.kind}
     unit.kind = kinds.pop() if len(kinds) == 1 else ("mixed" if kinds else "")
-    unit.first, unit.last = min(part.first for part in units), max(part.last for part in units)
-    for part in units:
-        for name in _SETS:
-            getattr(unit, name).update(getattr(part, name))
-        for name in _DICTS:
-            getattr(unit, name).update(getattr(part, name))
-        unit.base.add(part.base)
-        unit.orders += part.orders
-        unit.sources += part.sources
-        for field, values in part.extra.items():
-            mine = unit.extra.get(field, [])
-            unit.extra[field] = mine + [value for value in values if value not in mine]
+    for name in _SETS:
+        if found := [values for part in units if (values := getattr(part, name))]:
+            setattr(unit, name, found[0] if len(found) == 1 else set().union(*found))
+    for name in _DICTS:
+        if tables := [values for part in units if (values := getattr(part, name))]:
+            setattr(unit, name, tables[0] if len(tables) == 1 else {key: v for table in tables for key, v in table.items()})
+    if orders := [order for part in units for order in part.orders]:
+        unit.orders = orders
+    if any(part.extra for part in units):
+        unit.extra = _joined_extra(units)
     return settled(unit)
+
+
+def _joined_extra(units: Sequence[Unit]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for part in units:
+        for field, values in part.extra.items():
+            found.setdefault(field, {}).update(dict.fromkeys(values))
+    return {field: list(values) for field, values in found.items()}
 
 
 def settled(unit: Unit) -> Unit:
     """Decide which receivers describe the holder, and gather what they show."""
-    base = unit.base
-    unit.full = dict(unit.own)
-    unit.surnames, unit.phones, unit.masks = set(base.surnames), set(base.phones), set(base.masks)
-    unit.places = dict(base.places)
-    unit.sevens = {shown for phone in unit.phones if (shown := seven(phone))} | unit.masks
+    unit.full, unit.surnames, unit.phones, unit.masks = unit.own, unit.own_surnames, unit.own_phones, unit.own_masks
+    unit.places = unit.own_places
     unit.doubt = 1
-    if not unit.orders:
-        return unit
-    groups = _receivers(unit)
-    unit.doubt = len(groups)
-    for group in groups:
-        for order in group:
-            _show(unit, order)
+    if unit.phones or unit.masks:
+        unit.sevens = {shown for phone in unit.phones if (shown := seven(phone))} | unit.masks
+    if unit.orders:
+        groups = _receivers(unit)
+        unit.doubt = len(groups)
+        if not (unit.own or unit.own_phones):
+            unit.usual = max(map(len, groups), default=0) if len(groups) == 1 else 1
+        if groups:
+            _show(unit, [order for group in groups for order in group])
     return unit
 
 
-def _show(unit: Unit, order: Receiver) -> None:
-    unit.sevens.update(order.sevens)
-    unit.phones.update(order.phones)
-    unit.masks.update(order.sevens if not order.phones else ())
-    unit.places.update(dict.fromkeys(order.places))
-    if order.name is not None and order.name.kind == "full":
-        unit.full[order.name.text] = order.name
-    elif order.sound:
-        unit.surnames.add(order.sound)
+def _show(unit: Unit, orders: Sequence[Receiver]) -> None:
+    full, surnames, places = dict(unit.full), set(unit.surnames), dict(unit.places)
+    for order in orders:
+        places.update(dict.fromkeys(order.places))
+        if order.name is not None and order.name.kind == "full":
+            full[order.name.text] = order.name
+        elif order.sound:
+            surnames.add(order.sound)
+    unit.full, unit.surnames, unit.places = full, surnames, places
+    unit.phones = unit.phones | {phone for order in orders for phone in order.phones}
+    unit.masks = unit.masks | {shown for order in orders if not order.phones for shown in order.sevens}
+    unit.sevens = unit.sevens | {shown for order in orders for shown in order.sevens}
 
 
 def _receivers(unit: Unit) -> list[list[Receiver]]:
     """The groups of receivers who may be the holder: those who agree with what is known of him, else the most frequent."""
-    groups = _grouped(unit.orders)
+    groups = _grouped(unit.orders) if len(unit.orders) > 1 else [list(unit.orders)]
     if len(groups) == 1 and not unit.own:
         return groups
     known = {sound for name in (*unit.own.values(), *unit.latin.values()) for sound, _ in name.sounds} | unit.surnames
