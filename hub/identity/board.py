@@ -233,8 +233,8 @@ class Board:
             wanted += [(found[j], found[i]) for i in range(1, len(found)) for j in range(i)]
         groups = _Union(len(refs))
         inside: dict[int, list[str]] = {}
-        for i, j in wanted:
-            i, j = groups.root(i), groups.root(j)
+        for one, other in wanted:
+            i, j = groups.root(one), groups.root(other)
             if i == j:
                 continue
             a, b = inside.get(i, [refs[i]]), inside.get(j, [refs[j]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log2
 
 from hub.identity.normal.addresses import Place
@@ -92,7 +93,7 @@ def _name(a: Unit, b: Unit, context: Context) -> Evidence | None:
     return _nicked(a, b, context) or _surname(a, b, context)
 
 
-def _sounding(some: dict[str, Name], others: dict[str, Name], context: Context) -> Evidence | None:
+def _sounding(some: Mapping[str, Name], others: Mapping[str, Name], context: Context) -> Evidence | None:
     best: Evidence | None = None
     for x in some.values():
         for y in others.values():
@@ -272,6 +273,8 @@ def _nick(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence
     if shared and (name is None or name.kind != "name" or name.level in ("surname", "nick", "other_surname")):
         whole = any("*" not in nick for nick in shared)
         return _level(context, "nick", "same" if whole else "mask")
+    if a.orders and b.orders and a.nicks and b.nicks and not shared and _platforms(a) & _platforms(b):
+        return _level(context, "nick", "other")
     for one, other in ((a, b), (b, a)):
         if one.orders and not other.orders:
             initials = {nick[0] for nick in one.nicks if "*" in nick and nick[0].isascii() and nick[0].isalpha()}
@@ -279,6 +282,10 @@ def _nick(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence
             if initials and surnames:
                 return _level(context, "nick", "initial" if initials & surnames else "differ")
     return None
+
+
+def _platforms(unit: Unit) -> set[str]:
+    return {source.partition(":")[0] for source in unit.sources}
 
 
 def _accounts(a: Unit, b: Unit, context: Context) -> Evidence | None:

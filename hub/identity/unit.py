@@ -224,7 +224,7 @@ def _receivers(unit: Unit) -> list[list[Receiver]]:
     if len(groups) == 1 and not unit.own:
         return groups
     known = {sound for name in (*unit.own.values(), *unit.latin.values()) for sound, _ in name.sounds} | unit.surnames
-    if agreeing := [g for g in groups if any(unit.sevens.intersection(order.sevens) for order in g)]:
+    if agreeing := [g for g in groups if any(not unit.sevens.isdisjoint(order.sevens) for order in g)]:
         return agreeing
     if known or unit.sevens:
         return [group for group in groups if any(order.sound in known for order in group)]
