@@ -1,4 +1,4 @@
-"""Taobao / Tmall shops through TOP: orders and refunds by modification time, one shop an account.
+"""Taobao / Tmall shops through TOP: orders and refunds by modification time, members and their tags.
 
 (docs: developer.alibaba.com articleId 101617 for calling and signing, 120961 for open_uid; apiId 128, 54, 52, 53, 25387)
 """
@@ -11,59 +11,20 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta, timezone
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from connectors.base import Finding, Page, Record, Request, Source, Token, Verdict, Window
-from connectors.errors import AuthError, ConfigError, ConnectorError, Gone, InvalidRecord, ReauthNeeded, UnknownAnswer
+from connectors.errors import AuthError, ConfigError, ConnectorError, InvalidRecord, ReauthNeeded, UnknownAnswer
 from connectors.http import Response, Runtime, interpret_by_table
+from connectors.taobao.reading import BEIJING, Reader, text_of
 from connectors.taobao.settings import TaobaoConfig
 
-BEIJING = timezone(timedelta(hours=8))
-SPAN = timedelta(days=1)
-"""The longest window that a list call takes. (docs: apiId 128)"""
-WALKS = 3
-"""How often one window is walked at most when late rows keep coming into it."""
 RENEW_BEFORE = timedelta(days=2)
 WARN_BEFORE = timedelta(days=14)
 CLOCK_OFF = timedelta(minutes=5)
 _BAN = re.compile(r"ban will last for (\d+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """How a stream is listed, and how one record of it is read. outer, inner: the doubly wrapped list in the answer."""
-
-    method: str
-    one: str
-    key: str
-    outer: str
-    inner: str
-    fields: str
-
-
-# Types beyond the default ones are left out in silence unless they are named; guarantee_trade stands for fixed and
-# auction. This is every value the platform lists. (docs: apiId 46, 128)
-TYPES = (
-    "guarantee_trade,fixed,auction,step,independent_simple_trade,independent_shop_trade,auto_delivery,ec,cod,game_equipment,"
-    "shopex_trade,netcn_trade,external_trade,instant_trade,b2c_cod,hotel_trade,super_market_trade,super_market_cod_trade,"
-    "taohua,waimai,o2o_offlinetrade,nopaid,eticket,tmall_i18n,insurance_plus,finance,pre_auth_type"
-)
-# Receiver name, phone and street are not asked for: they come masked, and the receiver need not be the buyer.
-LISTINGS = {
-    "order": Listing(
-        "taobao.trades.sold.increment.get", "taobao.trade.fullinfo.get", "tid", "trades", "trade",
-        "tid,status,type,created,pay_time,consign_time,end_time,modified,payment,total_fee,discount_fee,adjust_fee,post_fee,"
-        "received_payment,step_trade_status,step_paid_fee,seller_nick,buyer_nick,buyer_open_uid,receiver_state,"
-        "receiver_city,receiver_district,orders",
-    ),
-    "refund": Listing(
-        "taobao.refunds.receive.get", "taobao.refund.get", "refund_id", "refunds", "refund",
-        "refund_id,tid,oid,status,refund_fee,total_fee,payment,created,modified,order_status,good_status,has_good_return,"
-        "reason,refund_phase,dispute_type,num,title,outer_id,sku,seller_nick,buyer_open_uid,ouid",
-    ),
-}  # fmt: skip
 
 
 def signature(secret: str, params: Mapping[str, str], method: str) -> str:
@@ -82,13 +43,14 @@ class Taobao(Source):
     def __init__(self, config: TaobaoConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self.base_url = config.gateway
+        self._reader = Reader(self._call, config.app_kind, lambda stream: self.manifest.streams[stream].page_size, self.clock)
 
     # -- calling
 
     def sign(self, request: Request, token: Token | None) -> Request:
         """All parameters travel in the form: an address with a session in it would end up in logs on the way."""
         config, params = self.config, {**(request.form or {}), "method": request.name, "format": "json", "v": "2.0"}
-        params |= {"app_key": config.app_key, "timestamp": _text(self.clock()), "sign_method": config.sign_method}
+        params |= {"app_key": config.app_key, "timestamp": text_of(self.clock()), "sign_method": config.sign_method}
         if token is not None:
             params["session"] = token.value
         return replace(request, form={**params, "sign": signature(config.app_secret, params, config.sign_method)})
@@ -162,79 +124,28 @@ class Taobao(Source):
 
     # -- reading
 
+    # -- reading
+
     def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
-        """The records modified in the window. resume: 'part/page/total': which slice of a day, the next page, rows counted."""
-        if window is None:
-            raise ValueError(f"stream {stream!r} is read by windows")
+        """The records modified in the window, or all members and tags. See ``Reader``."""
         self._keep_session()
-        parts = list(_parts(window))
-        done, page_no, total = (int(number) for number in resume.split("/")) if resume else (0, 0, 0)
-        if done >= len(parts):
-            yield Page([], last=True)
-        for part in range(done, len(parts)):
-            for records, next_no, counted in self._walk(stream, parts[part], page_no, total):
-                mark = f"{part}/{next_no}/{counted}" if next_no else f"{part + 1}/0/0"
-                yield Page(records, resume=mark, last=not next_no and part == len(parts) - 1)
-            page_no = total = 0
-
-    def _walk(self, stream: str, part: Window, page_no: int, before: int) -> Iterator[tuple[list[Record], int, int]]:
-        """Pages from the last to the first: (records, next page to read or 0, rows counted).
-
-        The list is newest first and bounded by the window's end, so a row that changes meanwhile leaves it and the rest
-        move towards page 1: reading backwards meets them again, reading forwards would miss one. (docs: apiId 128)
-        Late rows push the other way, onto pages already read; page 1 is therefore read with the total, and when that
-        has grown, the window is walked again.
-        """
-        size = self.manifest.streams[stream].page_size
-        total = self._total(self._list(stream, part, fields=LISTINGS[stream].key, page_size="1", use_has_next="false"))
-        last = -(-total // size)
-        page_no = min(page_no, last) if page_no and total <= before else last
-        if not last:
-            yield [], 0, 0
-        walks = 1
-        while page_no:
-            counting = str(page_no > 1).lower()
-            answer = self._list(stream, part, page_no=str(page_no), page_size=str(size), use_has_next=counting)
-            page_no -= 1
-            if not page_no and walks < WALKS and (now := self._total(answer)) > max(total, size):
-                walks, total, page_no = walks + 1, now, -(-now // size)
-            yield _rows(answer, LISTINGS[stream]), page_no, total
-
-    def _list(self, stream: str, part: Window, **params: str) -> dict[str, Any]:
-        how = LISTINGS[stream]
-        bounds = {"start_modified": _text(part.start), "end_modified": _text(part.end)}
-        try:
-            return self._call(how.method, {"fields": how.fields, "type": TYPES, **bounds, **params})
-        except InvalidRecord as error:
-            # A refused list call is no matter of one record: the stream stops, and somebody looks.
-            raise UnknownAnswer(error.key, code=error.code, request_id=error.request_id, name=how.method) from None
-
-    @staticmethod
-    def _total(answer: Mapping[str, Any]) -> int:
-        try:
-            return int(answer["total_results"])
-        except (KeyError, TypeError, ValueError):
-            raise UnknownAnswer("taobao.odd_answer", name="total_results") from None
+        yield from self._reader.pages(stream, window, resume)
 
     def fetch_one(self, stream: str, key: str) -> Record | None:
-        """The order (not older than three months) or refund as it is now."""
-        how = LISTINGS[stream]
-        try:
-            found: Record | None = self._call(how.one, {"fields": how.fields, how.key: key}).get(how.inner)
-        except Gone:
-            return None
-        return found
+        """The record as it is now; orders not older than three months."""
+        return self._reader.one(stream, key)
 
     # -- checking
 
     def check(self) -> list[Finding]:
-        """Clock, application, authorisation and its end, shop, and the permission packages of both streams."""
-        window = Window(self.clock() - timedelta(minutes=10), self.clock())
+        """Clock, application, authorisation and its end, shop, and the permission packages of what this kind may see."""
+        refunds = ("可读取退款", "Refunds can be read", lambda: self._reader.probe("refund"))
         return [
             self._finding("本机时钟与平台一致", "The clock agrees with the platform's", self._clock_agrees),
             self._finding("授权有效，且属于所填店铺", "The authorisation is alive and is this shop's", self._shop_agrees),
-            self._finding("可读取订单", "Orders can be read", lambda: self._list("order", window, page_size="1")),
-            self._finding("可读取退款", "Refunds can be read", lambda: self._list("refund", window, page_size="1")),
+            self._finding("可读取订单", "Orders can be read", lambda: self._reader.probe("order")),
+            *([] if self.config.app_kind == "crm" else [self._finding(*refunds)]),
+            self._finding("可读取会员", "Members can be read", lambda: self._reader.probe("member")),
             self._finding("授权两周内不会到期", "The authorisation does not end within two weeks", self._not_ending),
         ]
 
@@ -262,28 +173,8 @@ class Taobao(Source):
 
     def _not_ending(self) -> None:
         ends = self.config.session_ends
-        if ends and self.config.app_kind == "back_office" and ends - self.clock().astimezone(BEIJING).date() < WARN_BEFORE:
+        if ends and self.config.app_kind != "service_market" and ends - self.clock().astimezone(BEIJING).date() < WARN_BEFORE:
             raise ConfigError("taobao.ending")
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _parts(window: Window) -> Iterator[Window]:
-    """The window in whole seconds, rounded outwards, cut into slices that a list call takes."""
-    start = window.start.astimezone(UTC).replace(microsecond=0)
-    end = (window.end.astimezone(UTC) + timedelta(microseconds=999_999)).replace(microsecond=0)
-    end = max(end, start + timedelta(seconds=1))
-    while start < end:
-        yield Window(start, min(start + SPAN, end))
-        start += SPAN
-
-
-def _rows(answer: Mapping[str, Any], how: Listing) -> list[Record]:
-    """The records; an empty list is an absent key, and the simplified form lacks the inner one."""
-    rows = answer.get(how.outer) or []
-    return list(rows.get(how.inner) or [] if isinstance(rows, dict) else rows)
 
 
 def _ban(message: str) -> float | None:

@@ -23,10 +23,10 @@ class TaobaoConfig(Config):
         "店铺主账号昵称", "Shop (seller nick)", min_length=1,
         where_zh="千牛 → 店铺信息中的主账号，不是子账号", where_en="the main account shown by Qianniu, not a sub-account",
     )  # fmt: skip
-    app_kind: Literal["service_market", "back_office"] = setting(
+    app_kind: Literal["service_market", "back_office", "crm"] = setting(
         "应用类型", "Kind of application", default="back_office",
-        where_zh="服务市场订购类应用（service_market）可自动续期；商家后台类（back_office）到期须重新授权",
-        where_en="subscription apps of the service market renew themselves; back-office apps are authorised again at the end",
+        where_zh="服务市场订购类（service_market）可自动续期；商家后台类（back_office）到期须重新授权；客户管理类（crm）只见精简订单",
+        where_en="service-market apps renew themselves; back-office apps do not; CRM apps see reduced orders and no refunds",
     )  # fmt: skip
     session: str = setting(
         "SessionKey（access_token）", "Session key (access_token)", secret=True, min_length=8,

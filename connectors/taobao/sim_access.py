@@ -13,7 +13,11 @@ from typing import Any
 from connectors.taobao.sim_protocol import TopError
 
 YEAR = timedelta(days=365)
-KINDS = {"service_market": {"trade", "refund"}, "back_office": {"trade", "refund"}, "crm": {"crm"}}
+KINDS = {
+    "service_market": {"trade", "refund", "member"},
+    "back_office": {"trade", "refund", "member"},
+    "crm": {"simple", "member"},
+}
 """Kinds of application and their packages: one of the CRM kind gets another family of order calls. (docs: articleId 101617)"""
 
 

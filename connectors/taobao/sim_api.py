@@ -13,44 +13,46 @@ from typing import Any
 
 from connectors.taobao.sim_access import Access, Session
 from connectors.taobao.sim_data import ENDED, SHIPPED, UNPAID
+from connectors.taobao.sim_members import Group, Member
 from connectors.taobao.sim_protocol import BEIJING, COMMON, TopError, invalid, missing
 from connectors.taobao.sim_store import FORMAT, Row, Table, text_of
 
 DAY = timedelta(days=1)
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Names in a text."""
     return frozenset(text.split())
 
 
-TYPES = _words(
+TYPES = words(
     "fixed auction guarantee_trade step independent_simple_trade independent_shop_trade auto_delivery ec cod game_equipment "
     "shopex_trade netcn_trade external_trade instant_trade b2c_cod hotel_trade super_market_trade super_market_cod_trade "
     "taohua waimai o2o_offlinetrade nopaid eticket tmall_i18n insurance_plus finance pre_auth_type lazada fenxiao"
 )
 GUARANTEED = {"fixed", "auction"}
 TRADE_STATES = frozenset((*UNPAID, *SHIPPED, *ENDED, "WAIT_SELLER_SEND_GOODS", "PAID_FORBID_CONSIGN"))
-REFUND_STATES = _words(
+REFUND_STATES = words(
     "WAIT_SELLER_AGREE WAIT_BUYER_RETURN_GOODS WAIT_SELLER_CONFIRM_GOODS SELLER_REFUSE_BUYER CLOSED SUCCESS "
     "WAIT_BUYER_CONFIRM_EXCHANGE_SELLER_SEND_GOODS EXCHANGE_TRANSFORM_TO_REFUND WAIT_SELLER_CONSIGN_GOODS"
 )
-LISTED = _words(
+LISTED = words(
     "tid status type created pay_time consign_time end_time modified payment total_fee discount_fee adjust_fee post_fee "
     "received_payment step_trade_status step_paid_fee seller_nick buyer_nick buyer_open_uid title num num_iid price pic_path "
     "receiver_name receiver_mobile receiver_phone receiver_address receiver_country receiver_state receiver_city "
     "receiver_district receiver_town receiver_zip oaid seller_flag has_buyer_message shipping_type credit_card_fee buyer_rate "
     "seller_rate mark_desc rx_audit_status service_orders orders"
 )
-FULL = LISTED | _words(
+FULL = LISTED | words(
     "tid_str timeout_action_time buyer_message buyer_memo seller_memo promotion_details trade_from available_confirm_fee "
     "commission_fee cod_fee paid_coupon_fee platform_subsidy_fee coupon_fee alipay_no is_part_consign"
 )
-REFUND = _words(
+REFUND = words(
     "refund_id tid oid total_fee refund_fee payment status order_status good_status has_good_return reason desc created "
     "modified good_return_time refund_phase refund_version dispute_type cs_status advance_status company_name sid num num_iid "
     "price title sku outer_id attribute buyer_nick buyer_open_uid ouid seller_nick alipay_no address shipping_type"
 )
-OAID_NEEDS = _words("receiver_name receiver_address receiver_mobile receiver_phone created")
+OAID_NEEDS = words("receiver_name receiver_address receiver_mobile receiver_phone created")
 Params = Mapping[str, str]
 
 
@@ -79,11 +81,13 @@ class Api:
     """The business side of the gateway, for one shop."""
 
     def __init__(self, trades: Table, refunds: Table, access: Access, now: Callable[[], datetime]) -> None:
-        self.trades, self.refunds, self.access, self._now = trades, refunds, access, now
+        self.trades, self.refunds, self.access, self.clock = trades, refunds, access, now
+        self.members: dict[str, Member] = {}
+        self.tags: dict[str, Group] = {}
 
     def now(self) -> datetime:
         """The simulated shop's clock as its rows keep time."""
-        return self._now().astimezone(BEIJING).replace(tzinfo=None)
+        return self.clock().astimezone(BEIJING).replace(tzinfo=None)
 
     def seller(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.user.seller.get"""
@@ -95,21 +99,21 @@ class Api:
 
     def increment(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.trades.sold.increment.get: by modification time, newest first."""
-        return self._trades(params, "modified", "start_modified", "end_modified")
+        return self.trades_page(params, ("modified", "start_modified", "end_modified"), LISTED)
 
     def incrementv(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.trades.sold.incrementv.get: by the time the row reached the database."""
-        return self._trades(params, "entered", "start_create", "end_create")
+        return self.trades_page(params, ("entered", "start_create", "end_create"), LISTED)
 
     def trade(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.trade.fullinfo.get"""
-        fields = _fields(params, FULL)
-        row = self.trades.one(_number(params, "tid", 1, (1 << 63) - 1), self.now())
+        fields = fields_of(params, FULL)
+        row = self.trades.one(number_of(params, "tid", 1, (1 << 63) - 1), self.now())
         if row is None:
             raise TopError(15, "isv.trade-not-exist", "trade does not exist")
         if params.get("include_oaid") == "true" and not fields >= OAID_NEEDS:
             raise TopError(15, "isv.oaid-field-miss", "fields for oaid are missing")
-        return {"trade": _project(row, fields | {"oaid"} if params.get("include_oaid") == "true" else fields)}
+        return {"trade": project(row, fields | {"oaid"} if params.get("include_oaid") == "true" else fields)}
 
     def refunds_list(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.refunds.receive.get: window optional, fewer types by default than for trades."""
@@ -118,22 +122,19 @@ class Api:
             raise invalid("end_modified")
         wanted = _types(params, GUARANTEED | {"auto_delivery"})
         rows = self.refunds.between("modified", start, end, self.now())
-        return self._page(params, _chosen(params, rows, wanted, REFUND_STATES), _fields(params, REFUND), "refunds", "refund")
+        return self._page(params, _chosen(params, rows, wanted, REFUND_STATES), fields_of(params, REFUND), "refunds", "refund")
 
     def refund(self, params: Params, session: Session | None) -> dict[str, Any]:
         """taobao.refund.get. The sub_code for an unknown number is not documented; it follows that of trades here."""
-        fields = _fields(params, REFUND)
-        row = self.refunds.one(_number(params, "refund_id", 1, (1 << 63) - 1), self.now())
+        fields = fields_of(params, REFUND)
+        row = self.refunds.one(number_of(params, "refund_id", 1, (1 << 63) - 1), self.now())
         if row is None:
             raise TopError(15, "isv.refund-not-exist", "refund does not exist")
-        return {"refund": _project(row, fields)}
+        return {"refund": project(row, fields)}
 
-    def renew(self, params: Params, session: Session | None) -> dict[str, Any]:
-        """taobao.top.auth.token.refresh: the token comes as JSON inside a text."""
-        token = self.access.refresh(params["app_key"], params["refresh_token"], self._now())
-        return {"token_result": json.dumps(token, ensure_ascii=False)}
-
-    def _trades(self, params: Params, index: str, first: str, last: str) -> dict[str, Any]:
+    def trades_page(self, params: Params, how: tuple[str, str, str], known: frozenset[str]) -> dict[str, Any]:
+        """A page of trades. how: the time that the window is over, and the names of its two ends."""
+        index, first, last = how
         start, end = _moment(params, first), _moment(params, last)
         if start is None or end is None or end <= start or end - start > DAY:
             raise invalid(last, "the span must be positive and at most one day")
@@ -144,18 +145,24 @@ class Api:
         wanted = _types(params, GUARANTEED | {"auto_delivery", "ec", "cod", "step"})
         # No simulated trade is second-hand, a service or tagged.
         rows = [] if {"ext_type", "tag"} & params.keys() else self.trades.between(index, start, end, self.now())
-        return self._page(params, _chosen(params, rows, wanted, TRADE_STATES), _fields(params, LISTED), "trades", "trade")
+        return self._page(params, _chosen(params, rows, wanted, TRADE_STATES), fields_of(params, known), "trades", "trade")
 
     def _page(self, params: Params, rows: list[Row], fields: set[str], outer: str, inner: str) -> dict[str, Any]:
-        size, number = _number(params, "page_size", 1, 100, 40), _number(params, "page_no", 1, 1 << 31, 1)
+        size, number = number_of(params, "page_size", 1, 100, 40), number_of(params, "page_no", 1, 1 << 31, 1)
         if params.get("use_has_next", "false") not in ("true", "false"):
             raise invalid("use_has_next")
         part = rows[(number - 1) * size : number * size]
         # An empty list is an absent key. With has_next there is no total.
-        body: dict[str, Any] = {outer: {inner: [_project(row, fields) for row in part]}} if part else {}
+        body: dict[str, Any] = {outer: {inner: [project(row, fields) for row in part]}} if part else {}
         if params.get("use_has_next") == "true":
             return {"has_next": len(rows) > number * size, **body}
         return {"total_results": len(rows), **body}
+
+
+def renew(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
+    """taobao.top.auth.token.refresh: the token comes as JSON inside a text."""
+    token = api.access.refresh(params["app_key"], params["refresh_token"], api.clock())
+    return {"token_result": json.dumps(token, ensure_ascii=False)}
 
 
 def _time(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
@@ -187,7 +194,7 @@ def _types(params: Params, default: set[str]) -> set[str]:
     return wanted - {"guarantee_trade"} | (GUARANTEED if "guarantee_trade" in wanted else set())
 
 
-def _fields(params: Params, known: frozenset[str]) -> set[str]:
+def fields_of(params: Params, known: frozenset[str]) -> set[str]:
     """The fields asked for. Whether the platform minds an unknown name is not documented; here it does."""
     wanted = {name.strip() for name in params["fields"].split(",")}
     if not all(name in known or (name.startswith("orders.") and "orders" in known) for name in wanted):
@@ -195,7 +202,7 @@ def _fields(params: Params, known: frozenset[str]) -> set[str]:
     return wanted
 
 
-def _project(row: Row, fields: set[str]) -> dict[str, Any]:
+def project(row: Row, fields: set[str]) -> dict[str, Any]:
     """Only what was asked for; ``orders`` gives whole lines, ``orders.oid`` a part of them; oaid needs its five fields."""
     record, found = row.record, dict[str, Any]()
     for name in fields:
@@ -216,23 +223,23 @@ def _moment(params: Params, name: str) -> datetime | None:
         raise invalid(name) from None
 
 
-def _number(params: Params, name: str, least: int, most: int, default: int = 0) -> int:
+def number_of(params: Params, name: str, least: int, most: int, default: int = 0) -> int:
     text = params.get(name, str(default))
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise invalid(name)
     return int(text)
 
 
-_LIST = _words("fields status type buyer_nick buyer_open_uid page_no page_size use_has_next")
-_MODIFIED, _ENTERED = _words("start_modified end_modified"), _words("start_create end_create")
-_TRADES = _LIST | _words("ext_type tag")
+_LIST = words("fields status type buyer_nick buyer_open_uid page_no page_size use_has_next")
+_MODIFIED, _ENTERED = words("start_modified end_modified"), words("start_create end_create")
+LISTING = _LIST | words("ext_type tag")
 METHODS = {
     "taobao.time.get": Method(_time, frozenset(), session=False),
-    "taobao.user.seller.get": Method(Api.seller, _words("fields"), _words("fields")),
-    "taobao.trades.sold.increment.get": Method(Api.increment, _TRADES | _MODIFIED, _MODIFIED | {"fields"}, "trade", pages=True),
-    "taobao.trades.sold.incrementv.get": Method(Api.incrementv, _TRADES | _ENTERED, _ENTERED | {"fields"}, "trade", pages=True),
-    "taobao.trade.fullinfo.get": Method(Api.trade, _words("fields tid include_oaid"), _words("fields tid"), "trade"),
-    "taobao.refunds.receive.get": Method(Api.refunds_list, _LIST | _MODIFIED, _words("fields"), "refund", pages=True),
-    "taobao.refund.get": Method(Api.refund, _words("fields refund_id"), _words("fields refund_id"), "refund"),
-    "taobao.top.auth.token.refresh": Method(Api.renew, _words("refresh_token"), _words("refresh_token"), session=False),
+    "taobao.user.seller.get": Method(Api.seller, words("fields"), words("fields")),
+    "taobao.trades.sold.increment.get": Method(Api.increment, LISTING | _MODIFIED, _MODIFIED | {"fields"}, "trade", pages=True),
+    "taobao.trades.sold.incrementv.get": Method(Api.incrementv, LISTING | _ENTERED, _ENTERED | {"fields"}, "trade", pages=True),
+    "taobao.trade.fullinfo.get": Method(Api.trade, words("fields tid include_oaid"), words("fields tid"), "trade"),
+    "taobao.refunds.receive.get": Method(Api.refunds_list, _LIST | _MODIFIED, words("fields"), "refund", pages=True),
+    "taobao.refund.get": Method(Api.refund, words("fields refund_id"), words("fields refund_id"), "refund"),
+    "taobao.top.auth.token.refresh": Method(renew, words("refresh_token"), words("refresh_token"), session=False),
 }

@@ -91,6 +91,7 @@ def trade(draft: Draft, shop: str, app_key: str) -> Row:
         "receiver_name": "李**", "receiver_mobile": "*******1234", "receiver_phone": "", "receiver_address": "****",
         "orders": {"order": [_order(line, draft, single) for line in draft.lines]},
     }  # fmt: skip
+    record["ouid"] = handle("ou", shop, record["buyer_open_uid"])
     if draft.nick:
         record["buyer_nick"] = draft.nick[0] + "**"
     if single:

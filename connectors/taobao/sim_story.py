@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.story import Person, Story
-from connectors.taobao.sim_data import Draft, Line, refund, trade
+from connectors.taobao.sim_data import Draft, Line, handle, refund, trade
 from connectors.taobao.sim_protocol import BEIJING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _order(sim: TaobaoSimulator, person: Person, number: int, paid: datetime, st
         lines=[line], buyer=person.shop_id, nick=person.nickname, pay_time=paid, region=("浙江省", "杭州市", "西湖区"),
     )  # fmt: skip
     row = trade(draft, SHOP, APP_KEY)
-    row.record["buyer_open_uid"] = person.shop_id
+    row.record |= {"buyer_open_uid": person.shop_id, "ouid": handle("ou", SHOP, person.shop_id)}
     sim.trades.add([row])
     return tid
 

@@ -17,7 +17,9 @@ from connectors.sandbox import Simulator
 from connectors.story import Story
 from connectors.taobao import sim_data, sim_protocol, sim_story
 from connectors.taobao.sim_access import Access, Limits
-from connectors.taobao.sim_api import METHODS, Api
+from connectors.taobao.sim_api import Api
+from connectors.taobao.sim_members import Group, Member, ouid_of
+from connectors.taobao.sim_methods import METHODS
 from connectors.taobao.sim_protocol import BEIJING, TopError
 from connectors.taobao.sim_seed import read_export, rows_of
 from connectors.taobao.sim_store import Row, Table
@@ -50,7 +52,7 @@ class TaobaoSimulator(Simulator):
             "app_key": APP_KEY,
             "app_secret": self.access.apps[APP_KEY].secret,
             "shop": SHOP,
-            "app_kind": "back_office" if self._kind == "crm" else self._kind,
+            "app_kind": self._kind,
             "session": self._session.value,
             "refresh_token": self._session.refresh_token if self._kind == "service_market" else "",
             "gateway": base_url,
@@ -72,6 +74,8 @@ class TaobaoSimulator(Simulator):
         with self.lock:
             numbers = range(self._made, self._made + count)
             self._made += count
+            if stream in ("member", "tag"):
+                return [self._other(stream, number, first + index * step) for index, number in enumerate(numbers)]
             make = self._trade if stream == "order" else self._refund
             rows = [make(number, first + index * step) for index, number in enumerate(numbers)]
             self._table(stream).add(rows)
@@ -94,20 +98,31 @@ class TaobaoSimulator(Simulator):
 
     def touch(self, stream: str, key: str) -> None:
         """Somebody sets the seller's flag."""
-        self.change(stream, key, seller_flag=3)
+        if stream == "member":
+            self.api.members[key].grade += 1
+        elif stream == "tag":
+            self.api.tags[key].name += " 2"
+        else:
+            self.change(stream, key, seller_flag=3)
 
     def remove(self, stream: str, key: str) -> None:
         """The platform shows it no more, as with trades older than three months."""
-        self._table(stream).rows[int(key)].removed = True
+        if stream in ("member", "tag"):
+            self._whole(stream).pop(key)
+        else:
+            self._table(stream).rows[int(key)].removed = True
 
     def spoil(self, stream: str, key: str) -> None:
         """An amount that is none."""
-        name = "payment" if stream == "order" else "refund_fee"
-        self._table(stream).rows[int(key)].record[name] = "??.??"
+        if stream in ("member", "tag"):
+            self._whole(stream)[key].extra["last_trade_time" if stream == "member" else "group_name"] = ["??"]
+        else:
+            self._table(stream).rows[int(key)].record["payment" if stream == "order" else "refund_fee"] = "??.??"
 
     def add_field(self, stream: str, key: str, name: str, value: Any) -> None:
         """A field that comes without being asked for."""
-        self._table(stream).rows[int(key)].extra[name] = value
+        row: Any = self._whole(stream)[key] if stream in ("member", "tag") else self._table(stream).rows[int(key)]
+        row.extra[name] = value
 
     def play(self, story: Story) -> None:
         """See ``Simulator.play``."""
@@ -175,6 +190,18 @@ class TaobaoSimulator(Simulator):
 
     def _request_id(self) -> str:
         return f"{self.calls.total():012x}"
+
+    def _whole(self, stream: str) -> dict[str, Any]:
+        return self.api.members if stream == "member" else self.api.tags
+
+    def _other(self, stream: str, number: int, at: datetime) -> str:
+        """A member with a tag, or a tag."""
+        if stream == "tag":
+            self.api.tags[str(500 + number)] = Group(500 + number, f"标签{number}", made=at)
+            return str(500 + number)
+        member = Member(f"member {number}", ouid_of(SHOP, f"member {number}"), at, number % 5, [500 + number % 3])
+        self.api.members[member.ouid] = member
+        return member.ouid
 
     def _table(self, stream: str) -> Table:
         return self.trades if stream == "order" else self.refunds

@@ -90,7 +90,7 @@ def rehearsal(tmp_path: Path, orders_file: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_real_month_arrives_and_is_booked_to_the_fen(rehearsal: Rehearsal, figures: Figures) -> None:
     pulled = rehearsal.pull()
-    assert {name: stream["error"] for name, stream in pulled.items()} == {"order": None, "refund": None}
+    assert {name: stream["error"] for name, stream in pulled.items()} == dict.fromkeys(pulled)
     assert sum(stream["quarantined"] for stream in pulled.values()) == 0
     assert totals(rehearsal.hub) == figures
 
@@ -104,7 +104,7 @@ def test_a_real_month_arrives_and_is_booked_to_the_fen(rehearsal: Rehearsal, fig
 
     before = json.dumps(rehearsal.books.ledger, default=str, sort_keys=True)
     again = rehearsal.pull()
-    assert {name: stream["changed"] for name, stream in again.items()} == {"order": 0, "refund": 0}
+    assert {name: stream["changed"] for name, stream in again.items()} == dict.fromkeys(again, 0)
     assert json.dumps(rehearsal.books.ledger, default=str, sort_keys=True) == before, "a second run sends nothing"
     assert totals(rehearsal.hub) == figures
 
