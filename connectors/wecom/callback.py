@@ -21,6 +21,8 @@ LONGEST = 256 * 1024
 GROUP = "group:"
 """Put before the id of a tag group, whose event speaks of all its tags."""
 
+APPROVAL = "ApprovalInfo"
+"""The part of an approval's event in which the form's number stands, one level down."""
 Fields = dict[str, str]
 
 
@@ -45,7 +47,9 @@ def _xml_fields(content: bytes) -> Fields:
         root = fromstring(content, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise BadPush("wecom.callback_body", reason=type(error).__name__) from None
-    return {child.tag: child.text or "" for child in root if not len(child)}
+    found = {child.tag: child.text or "" for child in root if not len(child)}
+    inner = next((child for child in root if child.tag == APPROVAL), ())
+    return found | {f"{APPROVAL}.{part.tag}": part.text or "" for part in inner if not len(part)}
 
 
 def _json_fields(content: bytes) -> Fields:
@@ -53,7 +57,9 @@ def _json_fields(content: bytes) -> Fields:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BadPush("wecom.callback_body", reason=type(error).__name__) from None
-    return {name: str(value) for name, value in body.items() if isinstance(value, (str, int))}
+    inner = body.get(APPROVAL)
+    parts = {f"{APPROVAL}.{name}": value for name, value in inner.items()} if isinstance(inner, dict) else {}
+    return {name: str(value) for name, value in {**body, **parts}.items() if isinstance(value, (str, int))}
 
 
 def platform_events(found: Fields) -> list[PlatformEvent]:
@@ -62,7 +68,8 @@ def platform_events(found: Fields) -> list[PlatformEvent]:
     if found.get("MsgType") != "event" or place is None:
         return []
     stream, record_key = place
-    return [PlatformEvent(business_key(found), stream, record_key, found.get("ChangeType", ""), _time(found))]
+    kind = found.get("ChangeType") or found.get(f"{APPROVAL}.StatuChangeEvent") or found.get("Event", "")
+    return [PlatformEvent(business_key(found), stream, record_key, kind, _time(found))]
 
 
 def _place(found: Fields) -> tuple[str, str] | None:
@@ -76,6 +83,10 @@ def _place(found: Fields) -> tuple[str, str] | None:
     if subject == "change_external_chat" and found.get("ChatId"):
         # The version of the members, where they changed: what is read must have it. (docs: path/92130)
         return "group", AT.join(filter(None, (found["ChatId"], found.get("CurMemVer"))))
+    # SpNo is an integer that some libraries round; SpNoStr is the same as text, newer. (docs: path/91815)
+    number = found.get(f"{APPROVAL}.SpNoStr") or found.get(f"{APPROVAL}.SpNo")
+    if subject == "sys_approval_change" and number:
+        return "approval", number
     return None
 
 

@@ -18,6 +18,17 @@ IP_BLOCK = 3600.0
 _MESSAGE = re.compile(r"^(?P<text>.*?)(, hint: \[(?P<hint>[^\]]*)\])?(?P<ip>, from ip: [^,]*)?(, more info at .*)?$", re.DOTALL)
 
 
+def _control(zh: str, en: str, default: str = "") -> Any:
+    return setting(
+        f"{zh}控件",
+        f"{en}: control",
+        where_zh="审批模板中控件的编号(如 Money-1700000000000),用 oa/gettemplatedetail 可查;模板改动后会变,多个用逗号隔开",
+        where_en="The control's id in the template (Money-1700000000000), see oa/gettemplatedetail; changes with the template",
+        default=default,
+        advanced=True,
+    )
+
+
 class WeComConfig(Config):
     """A self-built app (自建应用) of the company's own corp."""
 
@@ -45,6 +56,20 @@ class WeComConfig(Config):
         default="",
         pattern=r"^\d{0,12}$",
     )
+    contract_templates: str = setting(
+        "合同审批模板",
+        "Contract approval templates",
+        where_zh="管理后台 → 应用管理 → 审批 → 合同的审批模板,地址栏中的模板 ID;多个用逗号隔开,不读审批则留空",
+        where_en="Admin console → Apps → Approvals → the contract's template, id in its address; commas, or none",
+        default="",
+        pattern=r"^[A-Za-z0-9_,，\s-]*$",
+    )
+    amount_control: str = _control("合同金额", "Amount", "Money-1")
+    number_control: str = _control("合同编号", "Contract number")
+    customer_control: str = _control("客户名称", "Customer's name")
+    tax_control: str = _control("客户税号", "Customer's tax id")
+    phone_control: str = _control("客户电话", "Customer's phone")
+    signed_control: str = _control("签订日期", "Date of signing")
     callback_token: str = setting(
         "回调 Token",
         "Callback token",
@@ -87,6 +112,11 @@ class WeComConfig(Config):
         advanced=True,
         pattern=r"^https?://[^/]+/?$",
     )
+
+    @property
+    def templates(self) -> list[str]:
+        """The contract templates, in the order given."""
+        return [name.strip() for name in self.contract_templates.replace("，", ",").split(",") if name.strip()]
 
     @model_validator(mode="before")
     @classmethod

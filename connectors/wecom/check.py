@@ -17,6 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "customers": ("可读取客户详情", "Customer details can be read"),
     "directory": ("可读取成员信息", "Member details can be read"),
     "tags": ("可读取企业标签库", "The corp's tags can be read"),
+    "approvals": ("可读取合同审批模板", "The contract template can be read"),
     "agent": ("应用 AgentId 已填写,可以发通知、扫码登录", "The AgentId is set: notices and sign-in are possible"),
     "callback": ("回调 Token 与 EncodingAESKey 已填写", "Callback token and EncodingAESKey are set"),
 }
@@ -51,6 +52,12 @@ class Checks:
         zh, en = f"看得到 {count} 名有客户联系功能的成员", f"{count} members with customer contact are visible"
         fix = self._messages["wecom.nobody_visible"]
         self.findings.append(Finding(zh, en, True, *(() if count else (fix.fix_zh, fix.fix_en))))
+
+    def template(self, template: str, missing: list[str] | None) -> None:
+        """Controls that the settings name and the template does not have: it was edited since."""
+        if missing:
+            message = self._messages["wecom.control_unknown"]
+            self.findings.append(Finding(message.zh, message.en, False, message.fix_zh, message.fix_en))
 
     def agent(self, agent_id: str) -> None:
         """Whether notices and sign-in are possible; reading needs neither."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from connectors import errors
@@ -10,6 +11,7 @@ from connectors.base import EventSource, Finding, Opened, Page, PlatformEvent, R
 from connectors.schemes import CallbackCipher
 from connectors.wecom import callback, shape
 from connectors.wecom.acting import Notifying, SigningIn, TagWriting
+from connectors.wecom.approvals import ApprovalReading
 from connectors.wecom.calls import WeComCalls
 from connectors.wecom.check import Checks
 from connectors.wecom.groups import AT, GroupReading, newest
@@ -21,15 +23,18 @@ CUSTOMER_PAGE = 100
 UNUSABLE = {"aes_key": "wecom.callback_aes_key", "receiver": "wecom.callback_receiver"}
 
 
-class WeCom(GroupReading, TagWriting, Notifying, SigningIn, WeComCalls, Source, EventSource):
+class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, WeComCalls, Source, EventSource):
     """One corp as one self-built app sees it: only staff inside the app's visible range exist."""
 
     # -- reading
 
     def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
-        """Everything there is: WeCom knows no changed-since filter for any of these. (docs: path/92109)"""
+        """Approvals: submitted in the window. The rest: all there is: no filter knows changes. (docs: path/92109)"""
         if stream == "customer":
             return CustomerWalk(self._batch, self._follow_users(), resume).pages()
+        if stream == "approval":
+            assert window is not None
+            return self._approvals(window, resume)
         if stream == "group":
             return self._groups(self._follow_users, resume)
         return self._staff(resume) if stream == "staff" else self._tags()
@@ -41,6 +46,7 @@ class WeCom(GroupReading, TagWriting, Notifying, SigningIn, WeComCalls, Source, 
             "staff": self._member,
             "tag": self._tag,
             "group": self._chat,
+            "approval": lambda key: self._approval(key) if self.config.templates else None,
         }
         try:
             return read[stream](key)
@@ -153,6 +159,8 @@ class WeCom(GroupReading, TagWriting, Notifying, SigningIn, WeComCalls, Source, 
             checks.ask("directory", lambda: self._member(staff[0]))
         if staff is not None:
             checks.ask("tags", lambda: list(self._tags()))
+        for template in self.config.templates if staff is not None else ():
+            checks.template(template, checks.ask("approvals", partial(self._check_template, template)))
         checks.agent(self.config.agent_id)
         checks.callback(self.config.callback_token, self.config.callback_aes_key)
         return checks.findings

@@ -15,6 +15,8 @@ from urllib.parse import urlencode, urlsplit
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from connectors.wecom.sim_world import Event
+
 
 def seal(aes_key: str, message: str, receiver: str, random: bytes = b"") -> str:
     """A message encrypted for a receiver, base64."""
@@ -34,9 +36,9 @@ def sign(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
     return digest.hexdigest()
 
 
-def event_xml(corp_id: str, event: Mapping[str, str | int | tuple[str, ...]], pretty: bool = False) -> str:
+def event_xml(corp_id: str, event: Event, pretty: bool = False) -> str:
     """The plaintext of an event: numbers bare, texts in CDATA. pretty: a line break between elements, as also seen."""
-    fields: dict[str, str | int | tuple[str, ...]] = {
+    fields: Event = {
         "ToUserName": corp_id,
         "FromUserName": "sys",
         "CreateTime": event["CreateTime"],
@@ -47,7 +49,9 @@ def event_xml(corp_id: str, event: Mapping[str, str | int | tuple[str, ...]], pr
     return glue.join(["<xml>", *elements, "</xml>"])
 
 
-def _content(value: str | int | tuple[str, ...]) -> str:
+def _content(value: str | int | tuple[str, ...] | dict[str, str | int]) -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{name}>{_content(part)}</{name}>" for name, part in value.items())
     if isinstance(value, tuple):
         return "".join(f"<Item>{_content(item)}</Item>" for item in value)
     if isinstance(value, int):

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-Event = dict[str, str | int | tuple[str, ...]]
+Event = dict[str, str | int | tuple[str, ...] | dict[str, str | int]]
 
 
 @dataclass

@@ -19,6 +19,7 @@ from connectors.sandbox import Simulator
 from connectors.story import Story
 from connectors.wecom import sim_story
 from connectors.wecom.sim_api import Answer, Api
+from connectors.wecom.sim_approvals import TEMPLATE, Approvals
 from connectors.wecom.sim_callback import Sender, event_xml
 from connectors.wecom.sim_gate import App, Gate, Limits, Refusal, refusal_text
 from connectors.wecom.sim_groups import Chats
@@ -30,6 +31,7 @@ SECRET = "sandbox-app-secret-of-the-self-built-app-01"  # noqa: S105 - a made-up
 CALLBACK_TOKEN = "HubTok2026"  # noqa: S105
 CALLBACK_KEY = "Zx8Kq2Lm5Np7Rt9Vw1Yb3Cd6Ef0Gh4Jk8Ls2Mn5Pq7B"
 """Not canonical base64, as keys made in the console often are."""
+APPROVALS = frozenset({"starttime", "endtime", "new_cursor", "size", "filters"})
 MESSAGE = frozenset(OPTIONS | set(BODIES))
 NAMES = ("阿明", "Lin 女士", "陈先生😀", "北辰采购", "小满")
 
@@ -58,6 +60,7 @@ class WeComSimulator(Simulator):
         self.api = Api(self.world)
         self.chats = Chats(self.world)
         self.desk = Desk(self.world)
+        self.approvals = Approvals(self.world)
         self.gate = Gate(CORP_ID, self.now)
         self.app_grant = self.gate.add(App(SECRET, AGENT))
         self.limits = Limits(self.now)
@@ -99,6 +102,9 @@ class WeComSimulator(Simulator):
             ),
             "message/send": Path("POST", self.desk.send, MESSAGE, right="directory"),
             "auth/getuserinfo": Path("GET", self.desk.getuserinfo, frozenset({"code"}), right="directory"),
+            "oa/getapprovalinfo": Path("POST", self.approvals.info, APPROVALS, {"sp_no_list": []}, "directory"),
+            "oa/getapprovaldetail": Path("POST", self.approvals.detail, frozenset({"sp_no"}), right="directory"),
+            "oa/gettemplatedetail": Path("POST", self.approvals.template, frozenset({"template_id"}), right="directory"),
             "user/get": Path("GET", api.user, user, right="directory"),
             "user/simplelist": Path(
                 "GET", api.simplelist, frozenset({"department_id", "fetch_child", "status"}), right="directory"
@@ -122,7 +128,7 @@ class WeComSimulator(Simulator):
             self.refusals += 1
             text = refusal_text(refusal.code, self.refusals, address)
             answer = {"errcode": refusal.code, "errmsg": text, **(path.empty if path else {})}
-        if self.faults.after_page and answer.keys() & {"external_contact_list", "group_chat_list"}:
+        if self.faults.after_page and answer.keys() & {"external_contact_list", "group_chat_list", "sp_no_list"}:
             self.pages += 1
             self.faults.after_page(name, self.pages)
         return self._json(answer)
@@ -174,6 +180,10 @@ class WeComSimulator(Simulator):
             "api_base": base_url,
             "agent_id": str(AGENT),
             "login_base": base_url,
+            "contract_templates": TEMPLATE,
+            "customer_control": "Text-1",
+            "number_control": "Text-2",
+            "signed_control": "Date-1",
         }
 
     def throttled(self) -> Response:
@@ -184,7 +194,10 @@ class WeComSimulator(Simulator):
     def populate(self, stream: str, count: int, *, start: datetime, step: timedelta) -> list[str]:
         """Made-up staff, customers (served by two members in turn, every fifth by both) or tags (five to a group)."""
         with self.lock:
-            make = {"staff": self._staff_at, "customer": self._customer_at, "tag": self._tag_at, "group": self._chat_at}[stream]
+            make = {
+                "staff": self._staff_at, "customer": self._customer_at, "tag": self._tag_at, "group": self._chat_at,
+                "approval": self._form_at,
+            }[stream]  # fmt: skip
             return [make(i, int((start + i * step).timestamp())) for i in range(count)]
 
     def _staff_at(self, i: int, created: int) -> str:
@@ -199,6 +212,16 @@ class WeComSimulator(Simulator):
         contact = self._contact(i)
         self.world.add_customer("sales_wang", contact, created=created)
         return str(self.chats.open("sales_wang", f"采购群{i + 1}", [contact["external_userid"]], created)["ChatId"])
+
+    def _form_at(self, i: int, created: int) -> str:
+        if "sales_wang" not in self.world.staff:
+            self.world.add_staff("sales_wang", "王珊")
+        form = self.approvals.submit(
+            "sales_wang", f"{1000 + i}.5", f"样例{i}科技有限公司", at=created, number=f"HT{self.world.number()}"
+        )
+        if i % 2:
+            self.approvals.decide(form.number, 2)
+        return form.number
 
     def _customer_at(self, i: int, created: int) -> str:
         for userid, name in (("sales_wang", "王珊"), ("sales_li", "李强")):
@@ -241,6 +264,8 @@ class WeComSimulator(Simulator):
                 self.world.edit(*self._pair(key), remark=f"备注{number}")
             elif stream == "staff":
                 self.world.staff[key].alias = f"别名{number}"
+            elif stream == "approval":
+                self.approvals.forms[key].extra["comments"] = [{"content": f"备注{number}"}]
             elif stream == "group":
                 self.chats.rename(key, f"改名{number}")
             else:
@@ -253,6 +278,8 @@ class WeComSimulator(Simulator):
                 self.world.drop(*self._pair(key))
             elif stream == "staff":
                 self.world.resign(key)
+            elif stream == "approval":
+                self.approvals.forms[key].status = 7
             elif stream == "group":
                 self.chats.dismiss(key)
             else:
@@ -261,7 +288,7 @@ class WeComSimulator(Simulator):
     def spoil(self, stream: str, key: str) -> None:
         """A time that is none, or a name that is not a text."""
         bad = {"customer": ("createtime", "昨天"), "staff": ("name", {"zh": "王"}), "tag": ("name", ["标签"])}
-        bad["group"] = ("create_time", "昨天")
+        bad |= {"group": ("create_time", "昨天"), "approval": ("apply_time", "昨天")}
         self._extra(stream, key)[bad[stream][0]] = bad[stream][1]
 
     def add_field(self, stream: str, key: str, name: str, value: Any) -> None:
@@ -271,6 +298,8 @@ class WeComSimulator(Simulator):
     def _extra(self, stream: str, key: str) -> dict[str, Any]:
         if stream == "customer":
             return self.world.relations[self._pair(key)].extra
+        if stream == "approval":
+            return self.approvals.forms[key].extra
         if stream == "group":
             return self.chats.chats[key].extra
         return self.world.staff[key].extra if stream == "staff" else self.world.tags[key].extra
@@ -322,6 +351,8 @@ class WeComSimulator(Simulator):
             event = self.world.contact_event(kind, *self._pair(key))
         elif stream == "tag":
             event = self.world.tag_event("delete" if self.world.tags[key].deleted else "update", key)
+        elif stream == "approval":
+            event = self.approvals.event(key)
         elif stream == "group":
             event = self.chats.event("update" if key in self.chats.chats else "dismiss", key)
         else:

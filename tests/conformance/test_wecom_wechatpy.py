@@ -286,3 +286,13 @@ def test_wechatpy_sends_a_message_and_learns_who_was_not_reached(sim, url):
     with pytest.raises(WeChatClientException) as caught:
         client_for(url).message.send_text(AGENT, ["Nobody"], "x")
     assert caught.value.errcode == 81013
+
+
+def test_wechatpy_parses_the_event_of_an_approval(sim, url):
+    from wechatpy.work.events import SysApprovalChangeEvent
+
+    sim.world.add_staff("sales_wang", "王珊")
+    form = sim.approvals.submit("sales_wang", "100.00", "北辰贸易")
+    event = parse_message(event_xml(CORP_ID, sim.approvals.decide(form.number, 2)))
+    assert isinstance(event, SysApprovalChangeEvent)
+    assert event._data["ApprovalInfo"]["SpNoStr"] == form.number

@@ -174,7 +174,7 @@ def bad(findings):
 def test_a_healthy_account_has_nothing_to_fix(corp):
     corp.populate("customer", 3)
     findings = corp.connector().check()
-    assert bad(findings) == {} and len(findings) == 9
+    assert bad(findings) == {} and len(findings) == 10
     assert any(finding.what_zh == "看得到 2 名有客户联系功能的成员" for finding in findings)
 
 
