@@ -19,6 +19,7 @@ MOST_IDS = 10_000
 OLDEST = 364 * 86_400_000
 """How far back (ms) a list may begin."""
 CHANGES = ("REVOKE", "MODIFY")
+UNDECIDED = ("RUNNING", "NEW")
 EMPTY = ("", "null", None, "[]")
 
 Detail = Callable[[str], Mapping[str, Any]]
@@ -62,7 +63,8 @@ class Approvals:
         return key, self._record(key, found)
 
     def _record(self, key: str, found: Mapping[str, Any]) -> Record:
-        changes = list(self._changes(key, found))
+        others = list(self._changes(key, found))
+        changes = sorted(filter(_agreed, others), key=lambda item: str(item.get("finishTime") or ""))
         revoked = any(change.get("bizAction") == "REVOKE" for change in changes)
         # The newest agreed change is how the contract stands.
         form = (changes[-1] if changes and not revoked else found).get("formComponentValues") or []
@@ -70,21 +72,24 @@ class Approvals:
         deal = self._read(form)
         if "customer_name" in deal:
             deal["buyer"] = f"buyer:{key}"
-        extra: Record = {"_amended": "REVOKE" if revoked else "", "_deal": deal, "_changed": max(moments)}
+        undecided = any(item.get("status") in UNDECIDED for item in (found, *others))
+        extra: Record = {
+            "_open": "yes" if undecided else "no",
+            "_amended": "REVOKE" if revoked else "",
+            "_deal": deal,
+            "_changed": max(moments),
+        }
         return {**found, "processInstanceId": key, **extra}
 
     def _changes(self, key: str, found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """Agreed approvals that change this one, oldest first."""
-        agreed = []
+        """Approvals that change this one, or would, once they are agreed."""
         for other in found.get("attachedProcessInstanceIds") or []:
             try:
                 item = self._detail(str(other))
             except errors.Gone:
                 continue
-            done = (item.get("status"), item.get("result")) == ("COMPLETED", "agree")
-            if done and item.get("bizAction") in CHANGES and item.get("mainProcessInstanceId") == key:
-                agreed.append(item)
-        yield from sorted(agreed, key=lambda item: str(item.get("finishTime") or ""))
+            if item.get("bizAction") in CHANGES and item.get("mainProcessInstanceId") == key:
+                yield item
 
     def _read(self, form: Sequence[Mapping[str, Any]]) -> Record:
         """The configured components. A customer that is linked is named by its instance id, else by what was typed."""
@@ -99,6 +104,10 @@ class Approvals:
             link = _linked(customer)
             found |= {"customer": link} if link else {"customer_name": _typed(customer)}
         return {part: value for part, value in found.items() if value not in EMPTY}
+
+
+def _agreed(item: Mapping[str, Any]) -> bool:
+    return (item.get("status"), item.get("result")) == ("COMPLETED", "agree")
 
 
 def _component(form: Sequence[Mapping[str, Any]], titles: str) -> Mapping[str, Any] | None:

@@ -99,6 +99,11 @@ def test_open_approvals_are_marked_to_be_read_again(org):
     assert mapping.apply(org.connector().fetch_one("deal", item.id)).is_open
     org.sim.flow.finish(item.id)
     assert not mapping.apply(org.connector().fetch_one("deal", item.id)).is_open
+    child = org.sim.flow.amend(item.id, "REVOKE")
+    assert mapping.apply(org.connector().fetch_one("deal", item.id)).is_open, "a revocation that is not decided yet may be late"
+    org.sim.flow.finish(child.id)
+    found = mapping.apply(org.connector().fetch_one("deal", item.id))
+    assert not found.is_open and found.records[-1]["fields"]["state"] == "reversed"
 
 
 def test_a_customer_that_is_linked_is_named_by_its_id(org):

@@ -172,7 +172,7 @@ def test_the_system_page(admin: Any, viewer: Any, made: Any) -> None:
 def test_a_grant_that_runs_out_is_told_on_both_pages(tmp_path: Any) -> None:
     from connectors.dingtalk.simulator import DingTalkSimulator
     from hub.app import create_app
-    from hub.models import CallCount
+    from hub.models import CallCount, Listening
 
     hub = open_hub(tmp_path)
     accounts.add(hub, "dingtalk", "ding", "钉钉", DingTalkSimulator().settings("http://127.0.0.1:9"), by="t")
@@ -183,10 +183,14 @@ def test_a_grant_that_runs_out_is_told_on_both_pages(tmp_path: Any) -> None:
     ]
     with hub.db.write() as conn:
         conn.execute(insert(table(CallCount)), counts)
+    line = {"account_id": 1, "next_at": hub.now(), "lease_until": hub.now(), "fence": 1, "failures": 0}
+    with hub.db.write() as conn:
+        conn.execute(insert(table(Listening)), [{**line, "opened_at": hub.now(), "heard_at": hub.now()}])
     app = create_app(hub)
     app.testing = True
     person = Browser(app.test_client()).sign_in("admin")
     home, page = person.get("/"), person.get("/accounts/ding")
     assert "每月接口调用" in home and "买加量包" in home
+    assert "已连接（" in page and "最近一条推送" in page and "&lt;time" not in page
     assert "本月已用" in page and "/ 5,000" in page and "用完" in page
     hub.close()
