@@ -46,7 +46,7 @@ def check(hub: Hub) -> list[str]:
 
 
 def _advice(hub: Hub) -> list[ConfigError]:
-    found = []
+    found = drafting.faults(hub)
     if hub.settings.rules and hub.settings.lease_seconds < LONGEST_CALL:
         found.append(ConfigError("rule.lease_short", seconds=hub.settings.lease_seconds, least=LONGEST_CALL))
     names = {rule.name for rule in hub.settings.rules if rule.per == "day"}

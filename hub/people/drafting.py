@@ -5,7 +5,7 @@ A fact older than a rule's ``not_older`` hours is not told: a first reading brin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from hashlib import blake2b
@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from config.settings import NoticeRule
 from connectors import registry
 from connectors.base import Money
+from connectors.errors import ConfigError
 from connectors.manifest import Manifest
 from connectors.messages import explain
 from hub import accounts
@@ -205,6 +206,13 @@ class Drafter:
         return f"{base}/deliveries/{subject}" if base and kind in STATES else ""
 
 
-def rules_wanted(rules: Sequence[NoticeRule]) -> frozenset[str]:
-    """The event kinds that some notice is made of."""
-    return frozenset(rule.on for rule in rules if rule.on not in STATES)
+def faults(hub: Hub) -> list[ConfigError]:
+    """Rules whose account is not there, or tells nobody: their facts would be told to no one."""
+    found = []
+    known = {account.key: account for account in accounts.all_accounts(hub) if account.state != "removed"}
+    for rule in hub.settings.notices:
+        account = known.get(rule.through)
+        manifest = _manifest(hub, account.id or 0) if account else None
+        if manifest is None or "notices" not in manifest.roles:
+            found.append(ConfigError("notices.account", rule=rule.name, account=rule.through))
+    return found

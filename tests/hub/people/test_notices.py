@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -215,6 +216,16 @@ def test_stuck_documents_are_told_once_each(office: tuple[House, str]) -> None:
     with house.hub.db.write() as conn:
         conn.execute(update(DELIVERY).values(created_at=now - timedelta(days=3)))
     assert drafting.from_deliveries(house.hub) == 0
+
+
+def test_a_rule_without_a_usable_account_is_told_by_the_doctor(house: House) -> None:
+    from hub.events import rules
+
+    assert not [text for text in rules.check(house.hub) if "through" in text]
+    bad = SIGNED.model_copy(update={"through": "nowhere"})
+    hub = replace(house.hub, settings=house.hub.settings.model_copy(update={"notices": [bad]}))
+    (told,) = [text for text in rules.check(hub) if "through" in text]
+    assert "signed" in told and "nowhere" in told
 
 
 def test_every_kind_has_words_in_both_languages() -> None:
