@@ -66,6 +66,7 @@ class TagRule(BaseModel):
     same for keywords; patterns are regular expressions without back references), the name of the group it was said in.
     times, within_days: so many matching messages, at least that many in some stretch of so many days. member_of: instead
     of messages, to be a member of a group of that name. enabled: off while it is only looked at (``hub tags preview``).
+    write_back: also put the tag of that name (and group) on at the platform, where its list of tags has one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,6 +83,7 @@ class TagRule(BaseModel):
     member_of: str | None = None
     times: int = Field(default=1, ge=1, le=1000)
     within_days: int | None = Field(default=None, ge=1, le=3650)
+    write_back: bool = False
 
     @field_validator("patterns")
     @classmethod

@@ -16,6 +16,7 @@ from hub.chats import book
 from hub.chats.rules import PREFIX, Said, plain
 from hub.core import Hub
 from hub.events.mint import EventRow, insert_events, mint
+from hub.people import tags as written
 from hub.store.bulk import Row, Upsert, select_in
 from hub.sync.project import remove_assignments
 
@@ -207,6 +208,8 @@ def _give(hub: Hub, conn: Connection, rules: book.InForce, rows: Sequence[Row]) 
             assigned.append((home, tag, said.tag, said.group, f"rule:{rule}", now, PREFIX + rule))
             data = {"tag": tag, "by": f"rule:{rule}", "version": rules.versions[rule]}
             events.append(_event("tag.added", home, tag, data, now))
+            if said.write_back:
+                written.wish_named(conn, hub.now(), home, said.tag, said.group, by=f"rule:{rule}")
             settled.append((rule, digest, home, now, False))
         else:
             settled.append((rule, digest, ref, since, False))
@@ -223,6 +226,7 @@ def take_away(hub: Hub, conn: Connection, rows: Iterable[Row]) -> list[EventRow]
         if ref is not None:
             tag = tag_ref(ref, rule)
             pairs.append((ref, tag))
+            written.withdraw(conn, hub.now(), ref, by=f"rule:{rule}")
             events.append(_event("tag.removed", ref, tag, {"tag": tag, "by": f"rule:{rule}"}, now))
     remove_assignments(conn, pairs)
     return events

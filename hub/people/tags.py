@@ -11,6 +11,7 @@ No loops: the assignment is made here when the write was accepted, so the readin
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -88,6 +89,27 @@ def wish(conn: Connection, now: datetime, profile_ref: str, tag_ref: str, *, add
         "asked_at": now,
     }  # fmt: skip
     return int(conn.execute(insert(WRITE).values(**values).returning(WRITE.c.id)).scalar_one())
+
+
+def wish_named(conn: Connection, now: datetime, profile_ref: str, name: str, group: str | None, *, by: str) -> None:
+    """A rule wishes its tag on at the platform too, where the platform takes tags and its list has one of that name."""
+    query = select(TAG.c.ref).where(TAG.c.account_id == int(profile_ref.split("|")[0]), TAG.c.name == name, ~TAG.c.deleted)
+    found = conn.execute((query.where(TAG.c.group == group) if group else query).order_by(TAG.c.ref)).scalar()
+    if found is not None:
+        with contextlib.suppress(TagFault):  # a platform that takes none, or a record that is gone
+            wish(conn, now, profile_ref, found, add=True, by=by)
+
+
+def withdraw(conn: Connection, now: datetime, profile_ref: str, *, by: str) -> None:
+    """What a rule had put on comes off again, unless a person has decided about that tag since."""
+    c = WRITE.c
+    newest = select(func.max(c.id)).where(c.profile_ref == profile_ref).group_by(c.tag_ref)
+    mine = select(c.tag_ref).where(
+        c.id.in_(newest), c.by == by, c["add"], c.state.in_(("pending", "sending", "written", "done"))
+    )
+    for tag_ref in conn.execute(mine).scalars().all():
+        with contextlib.suppress(TagFault):
+            wish(conn, now, profile_ref, tag_ref, add=False, by=by)
 
 
 def _living(conn: Connection, tag_ref: str) -> bool:

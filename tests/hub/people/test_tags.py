@@ -184,3 +184,33 @@ def test_a_paused_account_waits_and_a_dead_secret_stops_it(shop: tuple[House, st
     house.sim.app_grant.customer_contact = False
     house.work()
     assert accounts.get(house.hub, "wecom").state == "needs_auth" and house.wishes() == [(True, "pending")]
+
+
+# ---------------------------------------------------------------- wished by rules
+
+
+def test_a_rules_tag_goes_to_the_platforms_tag_of_that_name_and_comes_off_with_it(shop: tuple[House, str, str]) -> None:
+    house, key, tag = shop
+    name = str(house.sim.world.tags[tag].name)
+    with house.hub.db.write() as conn:
+        tags.wish_named(conn, house.hub.now(), house.ref(key), "no such name", None, by="rule:r")
+        tags.wish_named(conn, house.hub.now(), house.ref(key), name, "another group", by="rule:r")
+        tags.wish_named(conn, house.hub.now(), house.ref(key), name, None, by="rule:r")
+    house.work()
+    assert house.wishes() == [(True, "written")] and house.sim.tags_of("customer", key) == {tag}
+    with house.hub.db.write() as conn:
+        tags.withdraw(conn, house.hub.now(), house.ref(key), by="rule:other")
+        tags.withdraw(conn, house.hub.now(), house.ref(key), by="rule:r")
+    house.work()
+    assert house.sim.tags_of("customer", key) == set()
+
+
+def test_a_rule_takes_nothing_off_about_which_a_person_has_decided(shop: tuple[House, str, str]) -> None:
+    house, key, tag = shop
+    with house.hub.db.write() as conn:
+        tags.wish_named(conn, house.hub.now(), house.ref(key), str(house.sim.world.tags[tag].name), None, by="rule:r")
+    house.wish(key, tag)
+    with house.hub.db.write() as conn:
+        tags.withdraw(conn, house.hub.now(), house.ref(key), by="rule:r")
+    house.work()
+    assert house.sim.tags_of("customer", key) == {tag}
