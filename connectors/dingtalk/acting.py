@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from connectors import errors
 from connectors.base import Request
+from connectors.dingtalk import robot
 from connectors.dingtalk.calls import TOKEN_HEADER, DingTalkCalls
 from connectors.people import Notice, Notifier, SignIn, TagChange, TagWriter
 
@@ -55,7 +56,18 @@ class Notifying(DingTalkCalls, Notifier):
             part = known[start : start + RECEIVERS]
             body = {"agent_id": int(self.config.agent_id), "userid_list": ",".join(part), "msg": content(notice)}
             self.write("topapi/message/corpconversation/asyncsend_v2", body, counted=True)
+        if self.config.robot_token:
+            self._repeat_in_group(notice)
         return [member for member in notice.to if member not in set(known)]
+
+    def _repeat_in_group(self, notice: Notice) -> None:
+        """The group's robot says it too. When that breaks off the whole notice is sent again, and shown once in both places."""
+        timestamp = int(self.clock().timestamp() * 1000)
+        query = {"access_token": self.config.robot_token}
+        if self.config.robot_secret:
+            query |= {"timestamp": str(timestamp), "sign": robot.signature(self.config.robot_secret, timestamp)}
+        path, body = f"{self.config.oapi_base.rstrip('/')}/robot/send", robot.message(notice)
+        self.http.call(Request("POST", path, query=query, json=body, auth=False, write=True, name="robot/send"))
 
     def _exists(self, member: str) -> bool:
         try:

@@ -91,6 +91,25 @@ class DingTalkConfig(Config):
         default="",
         pattern=r"^[0-9]*$",
     )
+    robot_token: str = setting(
+        "群机器人 access_token",
+        "Group robot's access_token",
+        where_zh="群设置 → 机器人 → 自定义机器人 → Webhook 地址中 access_token= 后面的部分;通知同时发到该群,可留空",
+        where_en="Group → Settings → Robots → Custom robot: what follows access_token= in its webhook; empty for no group",
+        secret=True,
+        default="",
+        pattern=r"^[A-Za-z0-9]*$",
+        advanced=True,
+    )
+    robot_secret: str = setting(
+        "群机器人加签密钥",
+        "Group robot's signing secret",
+        where_zh="自定义机器人 → 安全设置 → 加签,以 SEC 开头",
+        where_en="Custom robot → Security → Signature; it begins with SEC",
+        secret=True,
+        default="",
+        advanced=True,
+    )
     process_codes: str = setting(
         "合同审批模板",
         "Contract approval templates",

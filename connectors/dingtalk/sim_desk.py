@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import secrets
 from collections import Counter, defaultdict
@@ -14,12 +16,17 @@ from connectors.dingtalk.sim_gate import CST, Refusal
 from connectors.dingtalk.sim_people import People
 
 AGENT = 2600000001
+ROBOT_TOKEN = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"  # noqa: S105 - a made-up group
+ROBOT_SECRET = "SEC000aaa111bbb222ccc333ddd444eee555fff666"  # noqa: S105
 CODE_LIFE = timedelta(minutes=5)
 MOST_DAILY = 500
 
 
 class Desk:
-    """shown: userid -> messages on the screen. registered: the addresses to which the sign-in page may send (None = any)."""
+    """shown: userid -> messages on the screen. group: what the robot said.
+
+    registered: the addresses to which the sign-in page may send (None = any).
+    """
 
     def __init__(self, client_id: str, secret: str, people: People, now: Callable[[], datetime]) -> None:
         self._client, self._people, self._now = (client_id, secret), people, now
@@ -30,6 +37,10 @@ class Desk:
         self._codes: dict[str, tuple[str, datetime]] = {}
         self._tokens: dict[str, str] = {}
         self._tasks = 0
+        self.group: list[str] = []
+        self._uuids: set[str] = set()
+        self._said_at: list[datetime] = []
+        self._silent: datetime | None = None
 
     # -- work notices
 
@@ -56,6 +67,31 @@ class Desk:
                 self.shown[userid].append(_read(message))
         self._tasks += 1
         return {"task_id": 1_000_000 + self._tasks}
+
+    # -- the group's robot
+
+    def say(self, query: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
+        """POST /robot/send: its own token, a signature within the hour, 20 a minute and then ten minutes of silence."""
+        now = self._now()
+        if query.get("access_token") != ROBOT_TOKEN:
+            raise Refusal(400101)
+        stamp = query.get("timestamp", "")
+        key = f"{stamp}\n{ROBOT_SECRET}"
+        made = base64.b64encode(hmac.new(ROBOT_SECRET.encode(), key.encode(), "sha256").digest()).decode()
+        if not stamp.isdigit() or abs(now.timestamp() * 1000 - int(stamp)) > 3_600_000 or query.get("sign") != made:
+            raise Refusal(310000)
+        if self._silent is not None and now < self._silent:
+            raise Refusal(410100)
+        self._said_at = [moment for moment in self._said_at if moment > now - timedelta(minutes=1)] + [now]
+        if len(self._said_at) > 20:
+            self._silent = now + timedelta(minutes=10)
+            raise Refusal(410100)
+        if body.get("msgtype") != "text" or not body["text"].get("content"):
+            raise Refusal(400105)
+        if body.get("msgUuid") not in self._uuids:
+            self._uuids.add(str(body.get("msgUuid")))
+            self.group.append(str(body["text"]["content"]))
+        return {}
 
     # -- signing in
 

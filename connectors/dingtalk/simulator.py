@@ -98,6 +98,7 @@ class DingTalkSimulator(Simulator):
             "topapi/extcontact/listlabelgroups": Path("POST", lambda: people.label_groups(json_body()), EXT),
             "topapi/extcontact/update": Path("POST", lambda: people.contact_update(json_body()), "qyapi_ext_write"),
             "topapi/message/corpconversation/asyncsend_v2": Path("POST", lambda: self.desk.send(json_body()), counted=True),
+            "robot/send": Path("POST", lambda: self.desk.say(request.args, json_body()), open=True),
             "topapi/crm/objectdata/contact/list": Path("POST", lambda: self.crm.old_list(json_body()), CRM, True),
         }
 

@@ -7,7 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from connectors import errors
+from connectors.dingtalk import robot
 from connectors.dingtalk.acting import content
+from connectors.dingtalk.sim_desk import ROBOT_SECRET, ROBOT_TOKEN
 from connectors.people import Notice, TagChange
 
 
@@ -96,6 +98,54 @@ def test_without_agent_id_there_are_no_notices(org):
 
 def test_a_notice_holds_no_more_than_it_was_given():
     assert content(notice("u1"))["oa"]["body"] == {"title": "合同已签订", "content": "样例科技 · ¥13,780.01"}
+
+
+# -- the group's robot
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "secret", "sign"),
+    [
+        (1767225600000, "this is secret", "Ihwj8FyPJfT4YIXi/adIQljYfR8hNknkj4tQ+v3VTqM="),
+        (1767225600123, "SEC000aaa111bbb222ccc333ddd444eee555fff666", "tsqp7C1z4ldAagndLQj8Y77CNmRFcjYIib2wQSF9ads="),
+        (1767225601999, "SEC中文密钥", "FTJTpBIsDdUxdVQ58QvU2BwYKGNnJi2xXTPRQk6nNOs="),
+    ],
+)
+def test_a_robots_signature_has_known_answers(timestamp, secret, sign):
+    assert robot.signature(secret, timestamp) == sign
+
+
+def with_robot(org, **changes):
+    return org.connector(**{"robot_token": ROBOT_TOKEN, "robot_secret": ROBOT_SECRET, **changes})
+
+
+def test_a_notice_is_repeated_in_the_group_once(org):
+    (one,) = org.sim.employ(1)
+    for _ in range(2):
+        with_robot(org).notify(notice(one))
+    assert org.sim.desk.group == ["合同已签订\n样例科技 · ¥13,780.01\nhttps://hub.example/deals/1"]
+    assert len(org.sim.told(one)) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"robot_secret": "SECwrong"}, {"robot_token": "deadbeef"}, {"robot_secret": ""}])
+def test_a_robot_that_is_set_up_wrongly_is_told(org, wrong):
+    (one,) = org.sim.employ(1)
+    with pytest.raises(errors.ConfigError) as caught:
+        with_robot(org, **wrong).notify(notice(one))
+    assert caught.value.key == "dingtalk.robot" and not org.sim.desk.group
+
+
+def test_after_twenty_in_a_minute_the_robot_keeps_silent_for_ten(org):
+    (one,) = org.sim.employ(1)
+    org.sim.gate.per_second = 1000
+    for number in range(20):
+        with_robot(org).notify(notice(one, key=f"k{number}"))
+    with pytest.raises(errors.Throttled) as caught:
+        with_robot(org).notify(notice(one, key="k20"))
+    assert caught.value.wait == 600
+    org.sleep(600)
+    with_robot(org).notify(notice(one, key="k20"))
+    assert len(org.sim.desk.group) == 21
 
 
 # -- signing in
