@@ -80,6 +80,8 @@ def _load(package: str, folder: Path) -> type[Connector]:
     found: type[Connector] = _only(importlib.import_module(f"{package}.connector"), Connector)
     found.manifest = _manifest(folder)
     for role, needed in _ROLE_CLASSES.items():
+        if role == "events" and "listener" in found.manifest.roles:
+            continue  # a platform that speaks over our connection alone calls no address of ours
         if (role in found.manifest.roles) != issubclass(found, needed):
             raise ManifestError(
                 f"{folder / 'manifest.yaml'}: role {role!r} and class {found.__name__}({needed.__name__}) must go together"

@@ -38,18 +38,33 @@ class Socket:
 
     def receive(self, seconds: float) -> str | None:
         """The next text; None when none has come within so many seconds."""
+        message = self._received(seconds)
+        return message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+
+    def receive_bytes(self, seconds: float) -> bytes | None:
+        """The same for a protocol of bytes."""
+        message = self._received(seconds)
+        return message.encode() if isinstance(message, str) else message
+
+    def _received(self, seconds: float) -> str | bytes | None:
         try:
-            message = self._socket.recv(timeout=seconds)
+            return self._socket.recv(timeout=seconds)
         except TimeoutError:
             return None
         except (ConnectionClosed, OSError) as error:
             raise Unavailable(name=self._name, reason=type(error).__name__) from None
-        return message if isinstance(message, str) else message.decode("utf-8", "replace")
 
     def send(self, text: str) -> None:
         """Send a text."""
+        self._sent(text)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes."""
+        self._sent(data)
+
+    def _sent(self, message: str | bytes) -> None:
         try:
-            self._socket.send(text)
+            self._socket.send(message)
         except (ConnectionClosed, OSError) as error:
             raise Unavailable(name=self._name, reason=type(error).__name__) from None
 

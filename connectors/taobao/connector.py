@@ -10,17 +10,34 @@ import hmac
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from connectors.base import Finding, Page, Record, Request, Source, Token, Verdict, Window
-from connectors.errors import AuthError, ConfigError, ConnectorError, InvalidRecord, ReauthNeeded, UnknownAnswer
+from connectors.base import (
+    Finding,
+    Listener,
+    Opened,
+    Outcome,
+    Page,
+    PlatformEvent,
+    RawRequest,
+    Record,
+    Request,
+    Source,
+    Token,
+    Verdict,
+    Window,
+)
+from connectors.errors import AuthError, BadSignature, ConfigError, ConnectorError, InvalidRecord, ReauthNeeded, UnknownAnswer
 from connectors.http import Response, Runtime, interpret_by_table
+from connectors.sockets import Socket
+from connectors.taobao import tmc
 from connectors.taobao.reading import BEIJING, Reader, text_of
 from connectors.taobao.settings import TaobaoConfig
 
+PERMIT = "taobao.tmc.user.permit"
 RENEW_BEFORE = timedelta(days=2)
 WARN_BEFORE = timedelta(days=14)
 CLOCK_OFF = timedelta(minutes=5)
@@ -35,8 +52,8 @@ def signature(secret: str, params: Mapping[str, str], method: str) -> str:
     return hmac.new(key, plain, {"hmac": "md5", "hmac-sha256": "sha256"}[method]).hexdigest().upper()
 
 
-class Taobao(Source):
-    """A connected shop. Orders and refunds are listed in windows and paged from the last page to the first."""
+class Taobao(Source, Listener):
+    """A connected shop. What its messages say is a hint to read a record again; the lists are read all the same."""
 
     Config = TaobaoConfig
 
@@ -134,6 +151,32 @@ class Taobao(Source):
     def fetch_one(self, stream: str, key: str) -> Record | None:
         """The record as it is now; orders not older than three months."""
         return self._reader.one(stream, key)
+
+    # -- messages
+
+    def open(self, request: RawRequest) -> Opened:
+        """TOP calls no address of ours: whoever does is a stranger."""
+        raise BadSignature
+
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        """The order, refund or member that a message is about."""
+        return tmc.events(opened.payload or {}, self.config.shop)
+
+    def listens(self) -> bool:
+        """Whether the account wants the message service."""
+        return bool(self.config.messages == "socket")
+
+    def listen(self) -> Generator[Opened | None, Outcome, None]:
+        """Permit the shop's messages, connect, and hear. (docs: articleId 101663)"""
+        self._keep_session()
+        self._call(PERMIT, {})
+        socket = Socket(self.config.message_channel, name=tmc.NAME, plain=True)
+        try:
+            channel = tmc.Channel(socket, self.clock)
+            channel.connect(self.config.app_key, self.config.app_secret, self.config.message_group)
+            yield from channel.hear()
+        finally:
+            socket.close()
 
     # -- checking
 

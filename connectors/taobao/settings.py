@@ -40,6 +40,16 @@ class TaobaoConfig(Config):
         "授权到期日", "Authorised until", default=None,
         where_zh="access_token 的 expires_in 所指的日期", where_en="the day that expires_in of the access_token points to",
     )  # fmt: skip
+    messages: Literal["off", "socket"] = setting(
+        "消息服务 TMC", "Message service TMC", default="off",
+        where_zh="socket：保持一条到消息服务的连接，订单变化几秒内重读；先在控制台订阅消息",
+        where_en="socket: a connection to the message service is kept; subscribe to its topics in the console first",
+    )  # fmt: skip
+    message_group: str = setting("消息分组", "Message group", default="default", advanced=True, max_length=32)
+    message_channel: str = setting(
+        "消息服务地址", "Address of the message service", default="ws://mc.api.taobao.com/", advanced=True,
+        pattern=r"^wss?://[^/]+/?$",
+    )  # fmt: skip
     sign_method: Literal["hmac-sha256", "hmac", "md5"] = setting("签名方式", "Signature", default="hmac-sha256", advanced=True)
     gateway: str = setting(
         "网关地址", "Gateway", default="https://gw.api.taobao.com", advanced=True, pattern=r"^https?://[^/]+/?$"

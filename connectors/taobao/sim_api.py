@@ -84,6 +84,7 @@ class Api:
         self.trades, self.refunds, self.access, self.clock = trades, refunds, access, now
         self.members: dict[str, Member] = {}
         self.tags: dict[str, Group] = {}
+        self.permitted: set[str] = set()
 
     def now(self) -> datetime:
         """The simulated shop's clock as its rows keep time."""

@@ -67,6 +67,13 @@ def groups(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
     return {"total_result": len(found), **({"groups": {"group": part}} if part else {})}
 
 
+def permit(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
+    """taobao.tmc.user.permit: messages of this shop go into the application's queue from now on."""
+    if session is not None:
+        api.permitted.add(session.shop)
+    return {"is_success": True}
+
+
 _BOUNDS = sim_api.words("start_modified end_modified")
 _FOUND = sim_api.words("current_page page_size grade group_id relation_source open_uid ouid")
 METHODS = {
@@ -77,6 +84,7 @@ METHODS = {
     "taobao.trade.simple.get": Method(simple_trade, sim_api.words("fields tid"), sim_api.words("fields tid"), "simple"),
     "taobao.crm.members.search": Method(members, _FOUND, sim_api.words("current_page"), "member", pages=True),
     "taobao.crm.members.search.privy": Method(members_privy, _FOUND, sim_api.words("current_page"), "member", pages=True),
+    "taobao.tmc.user.permit": Method(permit, sim_api.words("topics")),
     "taobao.crm.groups.get": Method(
         groups, sim_api.words("current_page page_size"), sim_api.words("current_page"), "member", pages=True
     ),

@@ -23,6 +23,7 @@ from connectors.taobao.sim_methods import METHODS
 from connectors.taobao.sim_protocol import BEIJING, TopError
 from connectors.taobao.sim_seed import read_export, rows_of
 from connectors.taobao.sim_store import Row, Table
+from connectors.taobao.sim_tmc import Service
 
 APP_KEY = "12345678"
 SHOP = "示例旗舰店"
@@ -38,6 +39,8 @@ class TaobaoSimulator(Simulator):
         self.trades, self.refunds, self.access, self.limits = Table(), Table(), Access(), Limits(self.now)
         self.api = Api(self.trades, self.refunds, self.access, self.now)
         self._kind, self._made = kind, 0
+        self.tmc = Service(lambda: {key: app.secret for key, app in self.access.apps.items()}, self.now)
+        self.tmc.permitted = self.api.permitted
         super().__init__(now)
         self.access.add_app(APP_KEY, "sandbox-secret-of-taobao", kind)
         self._session = self.access.authorise(APP_KEY, SHOP, self.now())
@@ -45,6 +48,7 @@ class TaobaoSimulator(Simulator):
     def routes(self, app: Flask) -> None:
         """The gateway has one address."""
         app.add_url_rule("/router/rest", view_func=self._rest, methods=["GET", "POST"])
+        app.add_url_rule("/", view_func=self._socket, methods=["GET"], websocket=True)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         """The shop's living authorisation."""
@@ -56,6 +60,8 @@ class TaobaoSimulator(Simulator):
             "session": self._session.value,
             "refresh_token": self._session.refresh_token if self._kind == "service_market" else "",
             "gateway": base_url,
+            "messages": "socket",
+            "message_channel": base_url.replace("http://", "ws://"),
         }
 
     def call_name(self) -> str:
@@ -132,6 +138,21 @@ class TaobaoSimulator(Simulator):
         """See ``Simulator.live``."""
         sim_story.live(self, story, url)
 
+    def deliver(self, stream: str, key: str) -> bool:
+        """See ``Simulator.deliver``. There are no messages about tags."""
+        topic, content = _said(stream, key)
+        return self.tmc.confirmed(self.tmc.put(topic, SHOP, content))
+
+    def deliver_again(self) -> bool:
+        """See ``Simulator.deliver_again``."""
+        waiting = list(self.tmc.waiting)
+        self.tmc.again()
+        return all(self.tmc.confirmed(number) for number in waiting)
+
+    def hang_up(self) -> None:
+        """See ``Simulator.hang_up``."""
+        self.tmc.hang_up()
+
     def kill_tokens(self) -> None:
         """All session values are dead; a service-market application can renew them."""
         self.access.kill()
@@ -153,6 +174,14 @@ class TaobaoSimulator(Simulator):
         return len(trades)
 
     # -- the gateway
+
+    def _socket(self) -> Response:
+        """The message service: the connection is taken over, and nothing is left of it afterwards."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return Response(status=404)
+        self.tmc.serve(request)
+        self.cut()
+        raise AssertionError
 
     def _rest(self) -> Response:
         params = sim_protocol.parameters(request)
@@ -214,3 +243,14 @@ class TaobaoSimulator(Simulator):
         of = self.trades.rows[keys[number % len(keys)]] if keys else self._trade(number, modified - timedelta(days=1))
         status, created = sim_data.refund_state(number), modified - timedelta(hours=1)
         return sim_data.refund(REFUNDS_FROM + 7_000_000 + number, of, 1000, status, created, modified, APP_KEY)
+
+
+def _said(stream: str, key: str) -> tuple[str, dict[str, Any]]:
+    """Topic and content of a message about a record."""
+    if stream == "order":
+        return "taobao_trade_TradeChanged", {"tid": int(key), "seller_nick": SHOP, "buyer_nick": "买**"}
+    if stream == "refund":
+        return "taobao_refund_RefundCreated", {"refund_id": int(key), "tid": 1, "oid": 1, "seller_nick": SHOP}
+    if stream == "member":
+        return "taobao_opencrm_MemberGradeChange", {"ouid": key, "grade": 2, "msg_id": "m-1"}
+    raise ValueError(f"there are no messages about {stream}")
