@@ -17,6 +17,8 @@ from hub.identity.weights import Model
 
 MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
 """Customers that may share a key before it is a crowd's."""
+MOST_OF = {"x words": 6, "x word": 12}
+"""The same for kinds that have their own bound."""
 MOST_OTHERS = 2
 """Further names that a telephone or mailbox may have before it is nobody's."""
 
@@ -120,7 +122,7 @@ class Board:
         customers: set[str] = set()
         for key, refs in rows.items():
             found = set(refs.values())
-            if len(found) > MOST[role(key[0])] or len(refs) >= MOST_HOLDERS:
+            if len(found) > most(key[0]) or len(refs) >= MOST_HOLDERS:
                 self.crowds.add(key)
                 continue
             self.index[key].update(dict.fromkeys(refs))
@@ -186,10 +188,14 @@ class Board:
         for ref, piece in self.pieces.items():
             if piece.customer:
                 by_customer[piece.customer].append(place[ref])
-        several = (refs for key, refs in self.index.items() if len(refs) > 1 and key not in self.crowds)
-        shared = [{place[ref] for ref in refs if ref in place} for refs in several]
+        shared = []
+        for key, refs in self.index.items():
+            if len(refs) > 1 and key not in self.crowds:
+                found = {place[ref] for ref in refs if ref in place}
+                if len(found) <= max(2 * most(key[0]), 12):
+                    shared.append(found)
         for found in (*map(set, by_customer.values()), *shared):
-            if 1 < len(found) <= 40:
+            if len(found) > 1:
                 members = sorted(found)
                 for number, i in enumerate(members):
                     groups.join(members[0], i)
@@ -282,6 +288,11 @@ class Board:
 
 
 _NONE: frozenset[str] = frozenset()
+
+
+def most(kind: str) -> int:
+    """Customers that may share a key of the kind before it is a crowd's."""
+    return MOST_OF.get(kind) or MOST[role(kind)]
 
 
 def label(kind: str, unit: Unit) -> str:

@@ -38,14 +38,15 @@ def compare(a: Unit, b: Unit, context: Context) -> Score:
     if rule := forbidden(a, b, context):
         return Score(-99.0, (), rule)
     kind = a.kind or b.kind or "person"
+    if a.extra and b.extra:
+        evidence = score_other.evidence(a, b, context)
+        return Score(context.prior(kind) + sum(item.bits for item in evidence), tuple(evidence))
     if kind == "company":
         evidence = score_company.evidence(a, b, context)
     elif kind == "person":
         evidence = score_person.evidence(a, b, context)
     else:
         evidence = []
-    if a.extra and b.extra:
-        evidence += score_other.evidence(a, b, context)
     bits = context.prior(kind) + sum(item.bits for item in evidence)
     if kind == "person":
         return _with_alternatives(bits, evidence, context)

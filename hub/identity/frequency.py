@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from zlib import crc32
 
 from hub.identity.features import Features
 from hub.identity.normal.name_tables import GIVEN_COMMON, SURNAMES
@@ -96,9 +97,36 @@ class Frequency:
         """Share of mobile numbers that show these seven figures behind a mask."""
         return self._share("prefix", seven[:3], 0.02) * 1e-4
 
+    def word(self, field: str, word: str) -> float:
+        """Share of records whose field holds a word or value; words share a bounded number of counters."""
+        total = self.counts.get(("word " + field, ""), 0)
+        count = self.counts.get(("word " + field, bucket(word)), 0)
+        return (max(count - 0.5, 0.5) + _FEW * 0.002) / (total + _FEW)
+
+
+_FEW = 200.0
+"""Records from which on a field's own counts outweigh the assumption that a value is one in five hundred."""
+
+
+BUCKETS = 16384
+
+
+def bucket(word: str) -> str:
+    """The counter that a word shares with few others."""
+    return str(crc32(word.encode()) % BUCKETS)
+
+
+def _words(features: Features) -> Iterable[Counter]:
+    for field, values in features.extra.items():
+        yield ("word " + field, "")
+        for word in {part for value in values for part in (value, *value.split())}:
+            yield ("word " + field, bucket(word))
+
 
 def counted(features: Features) -> Iterable[Counter]:
     """What a new record adds to the counters."""
+    if features.extra:
+        yield from _words(features)
     for named in features.names[:1]:
         name = named.name
         if name.kind == "full" and name.surname and named.role != "nick":

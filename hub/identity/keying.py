@@ -6,6 +6,7 @@ has to look for all masks that fit.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from hub.identity.unit import Unit, domain_label
@@ -48,8 +49,8 @@ def keys(unit: Unit) -> Keys:
         _person(unit, both, stored, looked)
         if not unit.kind:
             _company(unit, both)
-    for field, values in unit.extra.items():
-        _extra(field, values, both)
+    if unit.extra:
+        _general(unit, both)
     return Keys([*both, *stored], [*both, *looked])
 
 
@@ -98,6 +99,28 @@ def _company(unit: Unit, both: dict[Plain, None]) -> None:
             both["brand", label] = None
 
 
-def _extra(field: str, values: list[str], both: dict[Plain, None]) -> None:
-    for value in values:
-        both[field, value] = None
+_WORDY = frozenset({"company", "title", "authors", "name", "text", "address"})
+_SHORT = frozenset({"company", "name"})
+_PAIRS = (
+    *(("given_name", "surname"), ("surname", "birth_date"), ("given_name", "birth_date"), ("birth_date", "postcode")),
+    *(("surname", "suburb"), ("given_name", "suburb"), ("house_number", "street"), ("house_number", "postcode")),
+    *(("surname", "postcode"), ("given_name", "postcode"), ("surname", "city"), ("given_name", "city"), ("birth_date", "city")),
+    *(("given_name", "house_number"), ("surname", "house_number"), ("surname", "street"), ("given_name", "street")),
+)
+
+
+def _general(unit: Unit, both: dict[Plain, None]) -> None:
+    """Keys of general data: identifiers, words and neighbouring words, and pairs of fields that survive a slip elsewhere."""
+    extra = unit.extra
+    for field in ("id_number", "phone", "email", "birth_date", "website"):
+        for value in extra.get(field, ()):
+            both["x " + field, value] = None
+    for field in _WORDY & extra.keys():
+        words = [word for value in extra[field] for word in value.split() if len(word) > 2]
+        if field in _SHORT:
+            both.update({("x word", f"{field} {word}"): None for word in words if len(word) > 3})
+        for one, other in (*pairwise(words), *zip(words, words[2:], strict=False)):
+            both["x words", f"{field} {one} {other}"] = None
+    for one, other in _PAIRS:
+        if one in extra and other in extra:
+            both["x pair", " ".join(sorted((extra[one][0], extra[other][0])))] = None
