@@ -55,6 +55,7 @@ class Board:
 
     def __post_init__(self) -> None:
         self._looked: set[Plain] = set()
+        self._loaded: set[str] = set()
         self._labels: dict[Plain, Counter[str]] = {}
 
     # -- what comes in
@@ -134,9 +135,10 @@ class Board:
         return self._load(customers)
 
     def _load(self, customers: set[str]) -> bool:
-        missing = customers - {piece.customer for piece in self.pieces.values()}
+        missing = customers - self._loaded
         if not missing:
             return False
+        self._loaded |= missing
         for profile in self.store.members(missing):
             if profile.ref not in self.pieces:
                 features = Features.load(profile.features)
