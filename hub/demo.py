@@ -138,7 +138,7 @@ def play(stage: Stage) -> dict[str, Any]:
 
 def _echo(stage: Stage) -> float:
     """Seconds until what was just written to a platform that is also read has come back in its lists."""
-    manifests = [registry.get(name).manifest for name in stage.simulators]
+    manifests = [registry.get(name).manifest for name, simulator in stage.simulators.items() if simulator.ledger]
     lags = [s.cursor.lag for m in manifests if "sink" in m.roles for s in m.streams.values()]
     return max((lag.total_seconds() for lag in lags), default=0.0) + 1.5
 

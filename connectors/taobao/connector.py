@@ -16,6 +16,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from connectors.base import (
+    Document,
     Finding,
     Listener,
     Opened,
@@ -23,8 +24,10 @@ from connectors.base import (
     Page,
     PlatformEvent,
     RawRequest,
+    Receipt,
     Record,
     Request,
+    Sink,
     Source,
     Token,
     Verdict,
@@ -33,7 +36,7 @@ from connectors.base import (
 from connectors.errors import AuthError, BadSignature, ConfigError, ConnectorError, InvalidRecord, ReauthNeeded, UnknownAnswer
 from connectors.http import Response, Runtime, interpret_by_table
 from connectors.sockets import Socket
-from connectors.taobao import tmc
+from connectors.taobao import memo, tmc
 from connectors.taobao.reading import BEIJING, Reader, text_of
 from connectors.taobao.settings import TaobaoConfig
 
@@ -52,7 +55,7 @@ def signature(secret: str, params: Mapping[str, str], method: str) -> str:
     return hmac.new(key, plain, {"hmac": "md5", "hmac-sha256": "sha256"}[method]).hexdigest().upper()
 
 
-class Taobao(Source, Listener):
+class Taobao(Source, Listener, Sink):
     """A connected shop. What its messages say is a hint to read a record again; the lists are read all the same."""
 
     Config = TaobaoConfig
@@ -151,6 +154,20 @@ class Taobao(Source, Listener):
     def fetch_one(self, stream: str, key: str) -> Record | None:
         """The record as it is now; orders not older than three months."""
         return self._reader.one(stream, key)
+
+    # -- writing
+
+    def find(self, document: Document) -> Receipt | None:
+        """Whether the order's memo holds the number. See ``memo``."""
+        return memo.find(self._call, document)
+
+    def send(self, document: Document) -> Receipt:
+        """Add the number to the order's memo, and set the flag where the account wants one."""
+        return memo.send(self._call, self._write, document, self.config.memo_flag)
+
+    def _write(self, method: str, params: Mapping[str, str]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.http.call(Request("POST", "/router/rest", form=params, name=method, write=True))
+        return answer
 
     # -- messages
 

@@ -40,6 +40,11 @@ class TaobaoConfig(Config):
         "授权到期日", "Authorised until", default=None,
         where_zh="access_token 的 expires_in 所指的日期", where_en="the day that expires_in of the access_token points to",
     )  # fmt: skip
+    memo_flag: int | None = setting(
+        "回写单号时插的旗帜", "Flag set with a number written back", default=None, ge=0, le=5, advanced=True,
+        where_zh="0 灰 1 红 2 黄 3 绿 4 蓝 5 粉；空 = 不改旗帜",
+        where_en="0 grey 1 red 2 yellow 3 green 4 blue 5 pink; empty = as it is",
+    )  # fmt: skip
     messages: Literal["off", "socket"] = setting(
         "消息服务 TMC", "Message service TMC", default="off",
         where_zh="socket：保持一条到消息服务的连接，订单变化几秒内重读；先在控制台订阅消息",

@@ -85,6 +85,7 @@ class Api:
         self.members: dict[str, Member] = {}
         self.tags: dict[str, Group] = {}
         self.permitted: set[str] = set()
+        self.written: list[tuple[int, str, int]] = []
 
     def now(self) -> datetime:
         """The simulated shop's clock as its rows keep time."""

@@ -10,6 +10,7 @@ from connectors.taobao import sim_api
 from connectors.taobao.sim_access import Session
 from connectors.taobao.sim_api import Api, Method, Params
 from connectors.taobao.sim_protocol import TopError, invalid
+from connectors.taobao.sim_store import text_of
 
 MOST_PAGES = 1000
 SIMPLE = sim_api.words(
@@ -67,6 +68,26 @@ def groups(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
     return {"total_result": len(found), **({"groups": {"group": part}} if part else {})}
 
 
+def memo_update(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
+    """taobao.trade.memo.update: overwrites; an empty memo leaves what is there unless ``reset`` is true."""
+    row = api.trades.one(sim_api.number_of(params, "tid", 1, (1 << 63) - 1), api.now())
+    if row is None:
+        raise TopError(15, "isv.trade-not-exist", "trade does not exist")
+    text, reset = params.get("memo", ""), params.get("reset", "false")
+    if len(text.encode()) > 1000:
+        raise invalid("memo")
+    if reset not in ("true", "false"):
+        raise invalid("reset")
+    if "flag" in params:
+        row.record["seller_flag"] = sim_api.number_of(params, "flag", 0, 5)
+    if reset == "true" or text:
+        row.record["seller_memo"] = "" if reset == "true" else text
+    moment = api.now().replace(microsecond=0)
+    api.trades.move(row, moment)
+    api.written.append((row.key, str(row.record.get("seller_memo", "")), row.record.get("seller_flag", 0)))
+    return {"trade": {"tid": row.key, "modified": text_of(moment)}}
+
+
 def permit(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
     """taobao.tmc.user.permit: messages of this shop go into the application's queue from now on."""
     if session is not None:
@@ -84,6 +105,7 @@ METHODS = {
     "taobao.trade.simple.get": Method(simple_trade, sim_api.words("fields tid"), sim_api.words("fields tid"), "simple"),
     "taobao.crm.members.search": Method(members, _FOUND, sim_api.words("current_page"), "member", pages=True),
     "taobao.crm.members.search.privy": Method(members_privy, _FOUND, sim_api.words("current_page"), "member", pages=True),
+    "taobao.trade.memo.update": Method(memo_update, sim_api.words("tid memo flag reset"), sim_api.words("tid"), "trade"),
     "taobao.tmc.user.permit": Method(permit, sim_api.words("topics")),
     "taobao.crm.groups.get": Method(
         groups, sim_api.words("current_page page_size"), sim_api.words("current_page"), "member", pages=True

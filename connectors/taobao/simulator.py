@@ -6,6 +6,7 @@ Beyond the steering that all simulators share: ``access`` (applications, session
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from connectors.taobao.sim_tmc import Service
 
 APP_KEY = "12345678"
 SHOP = "示例旗舰店"
+NUMBER = re.compile(r"(?<![A-Z0-9-])[A-Z]{2}[A-Z0-9-]{6,22}(?![A-Z0-9-])")
 REFUNDS_FROM = 6_000_000_000_000_000_000
 
 
@@ -39,6 +41,7 @@ class TaobaoSimulator(Simulator):
         self.trades, self.refunds, self.access, self.limits = Table(), Table(), Access(), Limits(self.now)
         self.api = Api(self.trades, self.refunds, self.access, self.now)
         self._kind, self._made = kind, 0
+        self._sources: dict[int, str] = {}
         self.tmc = Service(lambda: {key: app.secret for key, app in self.access.apps.items()}, self.now)
         self.tmc.permitted = self.api.permitted
         super().__init__(now)
@@ -138,6 +141,15 @@ class TaobaoSimulator(Simulator):
         """See ``Simulator.live``."""
         sim_story.live(self, story, url)
 
+    def document_source(self, kind: str, number: int) -> dict[str, str]:
+        """An order, with a note of the shop's in its memo, for the sample document of that number."""
+        with self.lock:
+            if number not in self._sources:
+                [key] = self.populate("order", 1, start=self.now() - timedelta(hours=1), step=timedelta(0))
+                self.trades.rows[int(key)].record |= {"seller_memo": "加急发货", "seller_flag": 1}
+                self._sources[number] = key
+        return {"stream": "order", "key": self._sources[number]}
+
     def deliver(self, stream: str, key: str) -> bool:
         """See ``Simulator.deliver``. There are no messages about tags."""
         topic, content = _said(stream, key)
@@ -212,7 +224,18 @@ class TaobaoSimulator(Simulator):
             sensitive = bool(method.package)
             session = self.access.check(params["app_key"], params.get("session", ""), self.now(), sensitive)
         method.check(params)
-        return method.do(self.api, params, session)
+        found = method.do(self.api, params, session)
+        self._booked()
+        return found
+
+    def _booked(self) -> None:
+        """The ledger of what was written: each number that a memo holds now and did not before."""
+        while self.api.written:
+            key, memo, flag = self.api.written.pop(0)
+            for number in NUMBER.findall(memo):
+                if not any((entry["number"], entry["tid"]) == (number, key) for entry in self.ledger):
+                    self.ledger.append({"kind": "write_back", "number": number, "tid": key, "flag": flag})
+            self.tmc.put("taobao_trade_TradeMemoModified", SHOP, {"tid": key, "seller_memo": memo, "action_type": "seller"})
 
     def _refuse(self, params: dict[str, str], error: TopError) -> Response:
         return sim_protocol.refusal(params, error, self._request_id())
