@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.identity.cluster import Outcome
 from hub.identity.features import Features
 from hub.identity.frequency import Frequency, counted
 from hub.identity.keying import Keys, Plain, keys, role
@@ -52,6 +53,7 @@ class Board:
     different: dict[str, set[str]] = field(default_factory=dict)
     same: list[Decision] = field(default_factory=list)
     extra_keys: dict[str, set[Plain]] = field(default_factory=dict)
+    settled: dict[Any, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._looked: set[Plain] = set()
@@ -100,12 +102,7 @@ class Board:
         return piece.keys
 
     def _begin(self, fresh: list[Piece]) -> None:
-        total = Counter(self.store.counts())
-        total.update(self.counts)
-        for kind in ("person", "company", "other"):
-            guess = self.expected if kind != "company" else self.expected // 5
-            total["n", kind] = max(total["n", kind], guess)
-        self.frequency = Frequency(total, self.model.least)
+        self.frequency = Frequency(self.store.counts(), self.model.least, more=self.counts, expected=self.expected)
         looked: list[tuple[str, list[Plain]]] = []
         for piece in fresh:
             looked.append((piece.ref, self._keys(piece).looked))

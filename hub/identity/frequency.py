@@ -14,6 +14,8 @@ from hub.identity.normal.text import sound
 Counter = tuple[str, str]
 TRUST = 3000.0
 """Counts at which the data's own frequencies weigh as much as the shipped ones."""
+_COMPANIES = 5
+"""Persons to one company, where only the number of all is expected."""
 _COMMON = 0.66 / len(GIVEN_COMMON)
 _TWO, _ONE = 0.84, 0.16
 """Shares of given names with two characters and with one."""
@@ -39,19 +41,28 @@ def _given_sounds() -> dict[str, float]:
 
 
 class Frequency:
-    """Shares of surnames, given names, areas and phone prefixes; sizes: how many identities of each kind there are."""
+    """Shares of surnames, given names, areas and phone prefixes; how many identities of each kind there are.
 
-    def __init__(self, counts: Mapping[Counter, int], least: float) -> None:
-        self.counts, self.least = counts, least
+    counts: what is stored; more: what the batch adds; expected: identities that a bulk load will end with.
+    """
+
+    def __init__(
+        self, counts: Mapping[Counter, int], least: float, *, more: Mapping[Counter, int] | None = None, expected: int = 0
+    ) -> None:
+        self.counts, self.more, self.least, self.expected = counts, more or {}, least, expected
         self._memo: dict[tuple[str, str], float] = {}
 
     def identities(self, kind: str) -> float:
         """Number of persons or companies, at least as many as the model assumes."""
-        return max(float(self.counts.get(("n", kind), 0)), self.least)
+        expected = self.expected / _COMPANIES if kind == "company" else self.expected
+        return max(float(self._count(("n", kind))), expected, self.least)
+
+    def _count(self, key: Counter) -> int:
+        return self.counts.get(key, 0) + self.more.get(key, 0)
 
     def _share(self, table: str, value: str, shipped: float) -> float:
-        total = self.counts.get((table, ""), 0)
-        return (self.counts.get((table, value), 0) + TRUST * shipped) / (total + TRUST)
+        total = self._count((table, ""))
+        return (self._count((table, value)) + TRUST * shipped) / (total + TRUST)
 
     def surname(self, surname: str) -> float:
         """Share of people with the surname."""
@@ -99,8 +110,7 @@ class Frequency:
 
     def word(self, field: str, word: str) -> float:
         """Share of records whose field holds a word or value; words share a bounded number of counters."""
-        total = self.counts.get(("word " + field, ""), 0)
-        count = self.counts.get(("word " + field, bucket(word)), 0)
+        total, count = self._count(("word " + field, "")), self._count(("word " + field, bucket(word)))
         return (max(count - 0.5, 0.5) + _FEW * 0.002) / (total + _FEW)
 
 

@@ -86,7 +86,8 @@ _SETS = (
     *("own_surnames", "own_phones", "own_masks"),
 )
 _ACCOUNTS = frozenset({"unionid", "external_userid", "open_uid", "ouid"})
-_DICTS = ("own", "latin", "nicked", "contacts", "orgs", "own_places")
+_DICTS = frozenset({"own", "latin", "nicked", "contacts", "orgs", "own_places"})
+_JOINED = _DICTS.union(_SETS)
 _PLAIN = (("phones", "own_phones"), ("masks", "own_masks"), ("lands", "lands"), ("mails", "mails"), ("offices", "offices"))
 
 
@@ -104,6 +105,10 @@ def of_profile(ref: str, features: Features) -> Unit:
         unit.genders = {features.gender}
     if features.nick:
         unit.nicks = {features.nick}
+    if features.code:
+        unit.code = {features.code}
+    if features.near_code:
+        unit.near_codes = {features.near_code}
     if features.order:
         unit.orders = (_receiver(features),)
         return settled(unit)
@@ -116,10 +121,6 @@ def of_profile(ref: str, features: Features) -> Unit:
         unit.domains = {domain for mail in (*features.mails, *features.offices) if (domain := company_domain(mail))}
     if features.handles:
         unit.handles = set(features.handles)
-    if features.code:
-        unit.code = {features.code}
-    if features.near_code:
-        unit.near_codes = {features.near_code}
     if features.orgs:
         unit.orgs = dict.fromkeys(features.orgs)
     if features.places:
@@ -166,12 +167,19 @@ def join(units: Sequence[Unit]) -> Unit:
     unit = Unit([ref for part in units for ref in part.refs], [source for part in units for source in part.sources])
     kinds = {part.kind for part in units if part.kind}
     unit.kind = kinds.pop() if len(kinds) == 1 else ("mixed" if kinds else "")
-    for name in _SETS:
-        if found := [values for part in units if (values := getattr(part, name))]:
-            setattr(unit, name, found[0] if len(found) == 1 else set().union(*found))
-    for name in _DICTS:
-        if tables := [values for part in units if (values := getattr(part, name))]:
-            setattr(unit, name, tables[0] if len(tables) == 1 else {key: v for table in tables for key, v in table.items()})
+    # Only what is not empty stands in an object of its own.
+    gathered: dict[str, list[Any]] = {}
+    for part in units:
+        for name, value in vars(part).items():
+            if value and name in _JOINED:
+                gathered.setdefault(name, []).append(value)
+    for name, found in gathered.items():
+        if len(found) == 1:
+            setattr(unit, name, found[0])
+        elif name in _DICTS:
+            setattr(unit, name, {key: value for table in found for key, value in table.items()})
+        else:
+            setattr(unit, name, set().union(*found))
     if orders := [order for part in units for order in part.orders]:
         unit.orders = orders
     if any(part.extra for part in units):
