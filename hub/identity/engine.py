@@ -16,7 +16,7 @@ from hub.identity.score import Context
 from hub.identity.store import Change, Store
 from hub.identity.weights import Model, shipped
 
-_SURE = 8.0
+_SURE = 2.5
 """Bits from which a join is not looked at again when the batch is over."""
 _LARGE = 200
 Blind = Callable[[str, str], bytes]
