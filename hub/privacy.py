@@ -16,7 +16,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import col
 
 from hub.core import Hub
-from hub.identity import golden, ledger, service
+from hub.identity import golden, ledger, service, sql
 from hub.models import Account, Consent, Deal, DealLine, InvoiceApplication, Message, Order, OrderLine, Refund, SourceRecord
 from hub.models.base import Model, table
 from hub.models.invoice import BUYER
@@ -205,6 +205,7 @@ def _erase_profiles(hub: Hub, conn: Connection, cid: str, refs: Sequence[str]) -
         "UPDATE profile SET data = :data, hash = :data, version = :version, deleted = true, evidence = NULL WHERE ref = :ref"
     )
     conn.execute(text(blank), rows)
+    sql.forget(conn, refs)
     for name, column in (("identity_key", "profile_ref"), ("tag_assignment", "profile_ref"), ("tag_write", "profile_ref")):
         delete_in(conn, name, column, refs)
     conn.execute(text("UPDATE chat_tag SET profile_ref = NULL WHERE profile_ref = :ref"), [{"ref": ref} for ref in refs])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from hub.cli import accounts, chats, invoices, keys, notices, people, privacy, records, server, tags, work
+from hub.cli import accounts, chats, invoices, keys, notices, people, privacy, records, resolve, server, tags, work
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="联枢 Lianshu")
 server.register(app)
 work.register(app)
+app.command()(resolve.resolve)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(people.customers, name="customers")
 app.add_typer(people.users, name="users")

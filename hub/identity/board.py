@@ -132,6 +132,7 @@ class Board:
         return self._load(customers)
 
     def _load(self, customers: set[str]) -> bool:
+        # A customer with a profile on the table may have others that are not: what was loaded is remembered, not inferred.
         missing = customers - self._loaded
         if not missing:
             return False

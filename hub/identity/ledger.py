@@ -13,7 +13,7 @@ from hub.events.mint import EventRow, mint
 from hub.identity.groups import Reason
 from hub.models import CustomerAlias, LedgerEntry, NotSame
 from hub.models.base import table
-from hub.store.bulk import Upsert, select_in
+from hub.store.bulk import Upsert, delete_in, many, select_in
 from hub.store.types import from_us
 
 _insert_not_same = Upsert("not_same", ("a", "b", "by", "at"), ("a", "b"))
@@ -21,6 +21,8 @@ _insert_alias = Upsert("customer_alias", ("id", "customer_id", "at"), ("id",), u
 
 
 LOCK = 7_310_002
+_MERGED = "UPDATE customer SET state = 'merged', merged_into = {0}, profiles = 0, changed_at = {0} WHERE id = {0}"
+_ALIASED = "UPDATE customer_alias SET customer_id = {0} WHERE customer_id = {0}"
 
 
 def lock(conn: Connection) -> None:
@@ -75,6 +77,42 @@ def merge(conn: Connection, merges: Iterable[Merge], now: int, wanted: frozenset
         evidence = {"key": rule, "with": item.reason.profile} if item.reason else {}
         entry = write(conn, "merge", item.survivor, item.loser, moved, rule, evidence, item.by, now)
         events.append(_event("customer.merged", item.survivor, item.loser, moved, entry, now, wanted))
+    return events
+
+
+class Booked(NamedTuple):
+    """A merge or split that has been carried out: ``other`` went into ``customer``, or out of it, with these profiles."""
+
+    customer: str
+    other: str
+    profiles: Sequence[str]
+    rule: str
+    evidence: Mapping[str, Any]
+    by: str
+
+
+def book_merges(conn: Connection, merges: Sequence[Booked], now: int, wanted: frozenset[str] = frozenset()) -> list[EventRow]:
+    """Write down merges whose profiles have been moved: the losers become aliases. Returns the events to insert."""
+    many(conn, _MERGED, [(item.customer, now, item.other) for item in merges])
+    for item in merges:
+        many(conn, _ALIASED, [(item.customer, item.other)])
+        _insert_alias(conn, [(item.other, item.customer, now)])
+    delete_in(conn, "search_token", "customer_id", [item.other for item in merges])
+    return _booked(conn, "merge", "customer.merged", merges, now, wanted)
+
+
+def book_splits(conn: Connection, splits: Sequence[Booked], now: int, wanted: frozenset[str] = frozenset()) -> list[EventRow]:
+    """Write down splits whose profiles have been moved. Returns the events to insert."""
+    return _booked(conn, "split", "customer.split", splits, now, wanted)
+
+
+def _booked(
+    conn: Connection, kind: str, event: str, items: Sequence[Booked], now: int, wanted: frozenset[str]
+) -> list[EventRow]:
+    events = []
+    for item in items:
+        entry = write(conn, kind, item.customer, item.other, item.profiles, item.rule, item.evidence, item.by, now)
+        events.append(_event(event, item.customer, item.other, list(item.profiles), entry, now, wanted))
     return events
 
 

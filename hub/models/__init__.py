@@ -10,6 +10,14 @@ from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
 from hub.models.event import Event, SettlementItem
 from hub.models.followed import DocumentStatus, InvoiceFill
+from hub.models.identity import (
+    BlockKey,
+    IdentityCount,
+    IdentityDecision,
+    IdentityRedo,
+    IdentityRelation,
+    IdentityReview,
+)
 from hub.models.inbox import Inbox, PushCounter
 from hub.models.invoice import InvoiceApplication, InvoiceApplicationLine
 from hub.models.ledger import LedgerEntry
@@ -22,10 +30,11 @@ from hub.models.tag import Tag, TagAssignment
 from hub.models.user import Role, RoleUser, User
 
 __all__ = [
-    "Account", "AccountStream", "AccountToken", "AuditEntry", "CallCount", "ChatGroup", "ChatHit", "ChatRule", "ChatTag",
-    "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus", "Event",
-    "GroupMember", "IdentityKey", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry",
-    "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund",
-    "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag",
+    "Account", "AccountStream", "AccountToken", "AuditEntry", "BlockKey", "CallCount", "ChatGroup", "ChatHit", "ChatRule",
+    "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus",
+    "Event", "GroupMember", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityRedo", "IdentityRelation",
+    "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry", "Listening",
+    "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund", "Role",
+    "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag",
     "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
 ]  # fmt: skip

@@ -35,6 +35,9 @@ class Profile(Model, table=True):
     """What one source says of one customer. ref: '<account id>|<id>'. data: sealed canonical fields and keys.
 
     rule: how it was linked (new | a key kind | manual); evidence: JSON without personal values.
+
+    Of the evidence engine: nr, a short number for ``block_key``; bits, log2 of the odds of the link; features, the sealed
+    normal forms that are compared; blocks_digest, the digests of its block keys, one behind the other.
     """
 
     __tablename__ = "profile"
@@ -49,6 +52,10 @@ class Profile(Model, table=True):
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     deleted: bool = False
     linked_at: datetime = instant()
+    nr: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, unique=True))
+    bits: float | None = None
+    features: bytes | None = packed("features|", nullable=True)
+    blocks_digest: bytes | None = blob(nullable=True)
 
 
 class IdentityKey(Model, table=True):

@@ -76,7 +76,7 @@ class Upsert:
         or the first (no ``update``)."""
         if conn.dialect.name == "sqlite":
             # One row after the other: of two with one key the later is simply a conflict.
-            return int(_driver(conn).executemany(self._sqlite, rows).rowcount)
+            return int(driver(conn).executemany(self._sqlite, rows).rowcount)
         unique = self._unique(list(rows))
         if not unique:
             return 0
@@ -97,7 +97,7 @@ class Upsert:
         return found
 
     def _postgres(self, conn: Connection, rows: list[Row]) -> int:
-        with _driver(conn).cursor() as cursor:
+        with driver(conn).cursor() as cursor:
             if len(rows) < COPY_FROM:
                 marks = ", ".join(["%s"] * len(self.columns))
                 cursor.executemany(f"{self._insert} VALUES ({marks}){self._conflict}", rows)
@@ -139,7 +139,8 @@ class Upsert:
                 copy.write_row(row)
 
 
-def _driver(conn: Connection) -> Any:
+def driver(conn: Connection) -> Any:
+    """The driver's own connection, in the transaction of this one."""
     return conn.connection.driver_connection
 
 
@@ -156,7 +157,7 @@ def select_in(conn: Connection, table: str, columns: Sequence[str], where: str, 
     found: list[Row] = []
     if conn.dialect.name != "sqlite":
         if wanted:
-            with _driver(conn).cursor() as cursor:
+            with driver(conn).cursor() as cursor:
                 found = cursor.execute(_select(table, tuple(columns), where, "postgresql", 0), (wanted,)).fetchall()
         return found
     for start in range(0, len(wanted), IN_LIMIT):
@@ -164,7 +165,7 @@ def select_in(conn: Connection, table: str, columns: Sequence[str], where: str, 
         size = 1 << (len(part) - 1).bit_length() if len(part) < IN_LIMIT else IN_LIMIT
         size = min(size, IN_LIMIT)
         part += [part[-1]] * (size - len(part))
-        found += _driver(conn).execute(_select(table, tuple(columns), where, "sqlite", size), part).fetchall()
+        found += driver(conn).execute(_select(table, tuple(columns), where, "sqlite", size), part).fetchall()
     return found
 
 
@@ -175,7 +176,22 @@ def delete_in(conn: Connection, table: str, where: str, values: Iterable[Any]) -
         return
     statement = f'DELETE FROM "{table}" WHERE "{where}" = '  # noqa: S608 - names are ours
     if conn.dialect.name == "sqlite":
-        _driver(conn).executemany(statement + "?", [(value,) for value in wanted])
+        driver(conn).executemany(statement + "?", [(value,) for value in wanted])
     else:
-        with _driver(conn).cursor() as cursor:
+        with driver(conn).cursor() as cursor:
             cursor.execute(statement + "ANY(%s)", (wanted,))
+
+
+def marked(conn: Connection, statement: str) -> str:
+    """The statement with the driver's own mark at each {0}."""
+    return statement.format("?" if conn.dialect.name == "sqlite" else "%s")
+
+
+def many(conn: Connection, statement: str, rows: Sequence[Row]) -> None:
+    """Run a statement (see ``marked``) for each row."""
+    if rows:
+        cursor = driver(conn).cursor()
+        try:
+            cursor.executemany(marked(conn, statement), rows)
+        finally:
+            cursor.close()

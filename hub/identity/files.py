@@ -1,0 +1,253 @@
+"""Resolving a file of customers: the same resolver over a store of its own, records in, customers out."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
+
+import orjson
+from sqlalchemy import text
+
+from config.settings import Settings
+from hub.core import Hub
+from hub.events.mint import insert_events
+from hub.identity import rows
+from hub.identity.evidence import Weighing
+from hub.identity.resolve import Incoming
+from hub.identity.schema import Schema
+from hub.identity.store import Decision
+from hub.store import database
+
+BATCH, STREAM = 2000, 100
+"""Records a transaction, read in bulk and one by one."""
+
+
+class FileFault(ValueError):
+    """The file cannot be resolved; the text names the line and what is expected."""
+
+
+@dataclass
+class Lists:
+    """The lists of customers in a file, by number, as identity asks for accounts."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
+
+    def number(self, source: str) -> int:
+        """The number of a list, which is new when it comes first."""
+        if source not in self.numbers:
+            self.numbers[source] = len(self.numbers) + 1
+            self._names.append(source)
+        return self.numbers[source]
+
+    def name(self, number: int) -> str:
+        """What the list is called."""
+        return self._names[number - 1]
+
+
+@dataclass
+class Outcome:
+    """What resolving a file did. times: seconds of each record, where they came one by one."""
+
+    records: int = 0
+    seconds: float = 0.0
+    customers: int = 0
+    reviews: int = 0
+    merged: int = 0
+    asked: int | None = None
+    answers: int | None = None
+    times: list[float] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found: dict[str, Any] = {
+            "records": self.records, "seconds": round(self.seconds, 3), "customers": self.customers, "reviews": self.reviews,
+            "records_per_second": round(self.records / self.seconds, 1) if self.seconds else None,
+        }  # fmt: skip
+        if self.asked is not None:
+            found |= {"asked": self.asked, "answers": self.answers}
+        if len(self.times) > 1:
+            found |= {
+                "median_ms": round(median(self.times) * 1e3, 3),
+                "p99_ms": round(quantiles(self.times, n=100)[98] * 1e3, 3),
+            }
+        return found
+
+
+def opened(path: Path) -> TextIO:
+    """The file as text, unpacked when it ends in .gz."""
+    return gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig", newline="")
+
+
+def read(path: Path, schema: Schema | None = None) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """(list, canonical record, rid) of each row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
+    with opened(path) as file:
+        for number, row in _tabled(path, file, schema) if path.name.removesuffix(".gz").endswith(".csv") else _objects(path, file):
+            try:
+                yield _general(row, schema) if schema else _own(row)
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                raise FileFault(f"{path}:{number}: {type(error).__name__}: {error}") from None
+
+
+def _tabled(path: Path, file: TextIO, schema: Schema | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if schema is None:
+        raise FileFault(f"{path}: a CSV file needs --schema, which says what its columns are")
+    reader = csv.DictReader(file)
+    named = [schema.rid, schema.source, schema.kind_column, *schema.columns]
+    if missing := [name for name in named if name and name not in (reader.fieldnames or ())]:
+        raise FileFault(f"{path}: has no column {missing[0]!r}; it has: {', '.join(reader.fieldnames or ())}")
+    return enumerate(reader, 2)
+
+
+def _general(row: Mapping[str, Any], schema: Schema) -> tuple[str, dict[str, Any], str]:
+    """A row of general data."""
+    source = str(row.get(schema.source) or "") if schema.source else ""
+    rid = str(row[schema.rid])
+    return source, {"kind": "customer", "id": rid, "fields": {}, "features": schema.features(row)}, rid
+
+
+def _own(row: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:
+    """A row of the hub's own exchange format."""
+    moment = row.get("updated_at")
+    at = int(datetime.fromisoformat(moment).timestamp()) if moment else 0
+    return f"{row.get('source') or ''}:{row.get('shop') or ''}", rows.record(dict(row)) | {"at": at}, str(row["rid"])
+
+
+def _objects(path: Path, file: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            try:
+                found = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                raise FileFault(f"{path}:{number}: is not a JSON object on a line of its own") from None
+            if not isinstance(found, dict):
+                raise FileFault(f"{path}:{number}: is {type(found).__name__}, not an object")
+            yield number, found
+
+
+@contextmanager
+def store(url: str = "") -> Iterator[Hub]:
+    """A hub over the store named, or a temporary one, which need not survive a power failure."""
+    if url:
+        hub = Hub.open(Settings(data_dir=Path("var"), database_url=url))
+        try:
+            yield hub
+        finally:
+            hub.close()
+        return
+    pragmas: Any = database.PRAGMAS
+    with TemporaryDirectory(prefix="lianshu-resolve-") as folder:
+        database.PRAGMAS = (*(p for p in pragmas if "synchronous" not in p), "synchronous=OFF")
+        try:
+            hub = Hub.open(Settings(data_dir=Path(folder)))
+            try:
+                yield hub
+            finally:
+                hub.close()
+        finally:
+            database.PRAGMAS = pragmas
+
+
+class FileRun:
+    """One file through one store."""
+
+    def __init__(self, hub: Hub, preset: str = "default", schema: Schema | None = None) -> None:
+        self.hub, self.lists = hub, Lists()
+        single = schema is not None and schema.single_source
+        self.schema = schema
+        self.weighing = Weighing(hub.ring, lambda number: number, self.lists.name, preset, single_source=single)
+        self.outcome = Outcome()
+
+    def load(self, path: Path, *, stream: bool = False) -> None:
+        """All records of the file, in its order; then the second looks that later records have made due."""
+        began = time.perf_counter()
+        incoming = map(self._incoming, read(path, self.schema))
+        while batch := list(islice(incoming, STREAM if stream else BATCH)):
+            self._land(batch, one_by_one=stream)
+        while self._again():
+            pass
+        self.outcome.seconds += time.perf_counter() - began
+
+    def _incoming(self, row: tuple[str, dict[str, Any], str]) -> Incoming:
+        source, record, rid = row
+        number = self.lists.number(source)
+        return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", record.get("at", 0) * 1_000_000, record)
+
+    def _land(self, batch: list[Incoming], *, one_by_one: bool) -> None:
+        with self.hub.db.write() as conn:
+            for part in [[item] for item in batch] if one_by_one else [batch]:
+                began = time.perf_counter()
+                done = self.weighing.resolve(conn, part, self.hub.now_us())
+                insert_events(conn, done.events)
+                self.outcome.merged += done.merged
+                if one_by_one:
+                    self.outcome.times.append(time.perf_counter() - began)
+        self.outcome.records += len(batch)
+
+    def _again(self) -> bool:
+        with self.hub.db.write() as conn:
+            if conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is None:
+                return False
+            insert_events(conn, self.weighing.redo(conn, self.hub.now_us()).events)
+            return True
+
+    def answer(self, truth: Mapping[str, str], share: float) -> None:
+        """Answer the review queue from the truth (rid -> entity), the first question first, until so large a share of all
+        records has been asked about."""
+        began, most, asked, answers = time.perf_counter(), share * self.outcome.records, set[str](), 0
+        while len(asked) < most:
+            question = self._question()
+            if question is None:
+                break
+            a, b = question
+            same = truth.get(a.split("|", 1)[1]) == truth.get(b.split("|", 1)[1])
+            with self.hub.db.write() as conn:
+                done = self.weighing.decide(conn, Decision(a, b, "same" if same else "different"), "truth", self.hub.now_us())
+                insert_events(conn, done.events)
+            asked |= {a, b}
+            answers += 1
+        while self._again():
+            pass
+        self.outcome.asked, self.outcome.answers = len(asked), answers
+        self.outcome.seconds += time.perf_counter() - began
+
+    def _question(self) -> tuple[str, str] | None:
+        """The open question whose answer is worth most."""
+        statement = text("SELECT a, b FROM identity_review WHERE state = 'open' ORDER BY worth DESC, a, b LIMIT 1")
+        with self.hub.db.read() as conn:
+            found = conn.execute(statement).first()
+        return (found[0], found[1]) if found else None
+
+    def write(self, out: Path) -> None:
+        """rid, customer_id, reviews of each record."""
+        open_ones = "SELECT ref, count(*) FROM (SELECT a AS ref FROM identity_review WHERE state = 'open' UNION ALL "
+        open_ones += "SELECT b FROM identity_review WHERE state = 'open') AS sides GROUP BY ref"
+        with self.hub.db.read() as conn, out.open("w", encoding="utf-8", newline="") as file:
+            waiting = {ref: int(count) for ref, count in conn.execute(text(open_ones))}
+            writer = csv.writer(file)
+            writer.writerow(("rid", "customer_id", "reviews"))
+            found = conn.execution_options(yield_per=5000).execute(text("SELECT ref, customer_id FROM profile ORDER BY nr"))
+            writer.writerows((ref.split("|", 1)[1], cid, waiting.get(ref, 0)) for ref, cid in found)
+            count = text("SELECT count(*) FROM customer WHERE state = 'active'")
+            self.outcome.customers = int(conn.execute(count).scalar_one())
+            questions = text("SELECT count(*) FROM identity_review WHERE state = 'open'")
+            self.outcome.reviews = int(conn.execute(questions).scalar_one())
+
+
+def truth_of(path: Path) -> dict[str, str]:
+    """rid -> entity of a file with these columns. Raises FileFault."""
+    with opened(path) as file:
+        reader = csv.DictReader(file)
+        if not {"rid", "entity"} <= set(reader.fieldnames or ()):
+            raise FileFault(f"{path}: the columns rid and entity are needed")
+        return {row["rid"]: row["entity"] for row in reader}
