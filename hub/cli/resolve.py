@@ -15,7 +15,7 @@ OUT = typer.Option("--out", help="CSV: rid, customer_id, reviews.")
 
 
 def resolve(
-    file: Annotated[Path, typer.Argument(help="JSON lines in the hub's own exchange format, or with --schema a CSV or JSON lines; .gz too.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines (the hub's own format); with --schema also CSV; .gz too.")],
     out: Annotated[Path, OUT],
     schema: Annotated[Path | None, typer.Option("--schema", help="YAML: what the columns of general data mean.")] = None,
     preset: Annotated[str, typer.Option("--preset", help="default | careful: fewer merges, more certain ones.")] = "default",

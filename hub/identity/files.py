@@ -92,7 +92,9 @@ def opened(path: Path) -> TextIO:
 def read(path: Path, schema: Schema | None = None) -> Iterator[tuple[str, dict[str, Any], str]]:
     """(list, canonical record, rid) of each row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
     with opened(path) as file:
-        for number, row in _tabled(path, file, schema) if path.name.removesuffix(".gz").endswith(".csv") else _objects(path, file):
+        for number, row in (
+            _tabled(path, file, schema) if path.name.removesuffix(".gz").endswith(".csv") else _objects(path, file)
+        ):
             try:
                 yield _general(row, schema) if schema else _own(row)
             except (KeyError, ValueError, TypeError, AttributeError) as error:
