@@ -62,7 +62,8 @@ def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) 
         if kinds.isdisjoint(needed):
             continue
         table = context.model.alternatives[other]
-        against = table.prior + sum(table.bits.get((item.kind, item.level), item.bits) for item in evidence)
+        lent = context.borrowed if other == "household" and _LENT in kinds else 0.0
+        against = table.prior - lent + sum(table.bits.get((item.kind, item.level), item.bits) for item in evidence)
         total += 2.0**-against
         if against < nearest:
             nearest, name = against, other
@@ -72,4 +73,5 @@ def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) 
     return Score(combined, tuple(evidence))
 
 
+_LENT = "phone"
 _HOME, _OFFICE = frozenset({"phone", "place", "mail"}), frozenset({"work", "mail"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from math import log2
 from zlib import crc32
 
 from hub.identity.features import Features
@@ -64,6 +65,11 @@ class Frequency:
         total = self._count((table, ""))
         return (self._count((table, value)) + TRUST * shipped) / (total + TRUST)
 
+    def borrowed(self) -> float:
+        """How much more often than assumed orders go to somebody else than the account's holder: log2 of the ratio, bounded."""
+        share = (self._count(("receivers", "others")) + _PAIRS * _BORROWED) / (self._count(("receivers", "")) + _PAIRS)
+        return min(max(log2(share / _BORROWED), -1.0), 1.5)
+
     def surname(self, surname: str) -> float:
         """Share of people with the surname."""
         return self._share("surname", surname, SURNAMES.get(surname, 3e-5))
@@ -118,6 +124,8 @@ _FEW = 200.0
 """Records from which on a field's own counts outweigh the assumption that a value is one in five hundred."""
 
 
+_PAIRS, _BORROWED = 300.0, 0.17
+"""Assumed share of orders with another receiver than the account's other orders, and how many observations it counts as."""
 BUCKETS = 16384
 
 

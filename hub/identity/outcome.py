@@ -32,6 +32,8 @@ class Writer:
         for unit, customer in zip(outcome.units, homes, strict=True):
             for ref in unit.refs:
                 self._profile(ref, customer, reasons)
+            if unit.orders:
+                self._receivers(unit)
         self._moves(outcome.units, homes)
         self._reviews(outcome.open)
         self.change.queue = {self.home[unit.refs[0]]: "neighbours" for unit in outcome.unsettled if unit.refs[0] in self.home}
@@ -104,6 +106,16 @@ class Writer:
             return Link(ref, customer, None, "new", 0.0, self.model.version)
         outside = reason.b if ref in reason.a.refs else reason.a
         return Link(ref, customer, outside.refs[0], "score", reason.score.bits, self.model.version, reason.score.evidence)
+
+    def _receivers(self, unit: Unit) -> None:
+        """Count how often an account's new order goes to somebody else than another order of it: presents, borrowed numbers."""
+        fresh = [self.board.pieces[ref].unit for ref in unit.refs if self.board.pieces[ref].features is not None]
+        for order in (order for part in fresh for order in part.orders if order.sevens):
+            mates = [other for other in unit.orders if other.account == order.account and other is not order and other.sevens]
+            if mates:
+                differs = not any(set(order.sevens) & set(other.sevens) for other in mates)
+                for key, count in ((("receivers", ""), 1), (("receivers", "others"), int(differs))):
+                    self.change.counts[key] = self.change.counts.get(key, 0) + count
 
     # -- merges and splits
 
