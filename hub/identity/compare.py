@@ -30,7 +30,7 @@ def _apart(a: set[str], b: set[str], one: Unit, other: Unit) -> bool:
     if a and b:
         return "*" not in a and "*" not in b and not a & b
     whole = other if a else one
-    return bool(a or b) and any(org.legal for org in whole.orgs)
+    return bool(a or b) and any(org.legal or org.trade or org.province for org in whole.orgs)
 
 
 def compare(a: Unit, b: Unit, context: Context) -> Score:

@@ -91,6 +91,10 @@ def _company(unit: Unit, both: dict[Plain, None]) -> None:
         both["phone", land] = None
     for org in unit.orgs:
         both["brand", org.sound] = None
+        if len(org.brand) > 2 and not org.brand.isascii():
+            # With one character left out each: a slip in a brand leaves one of these as it is.
+            shorter = (org.brand[:i] + org.brand[i + 1 :] for i in range(len(org.brand)))
+            both.update({("brand near", part): None for part in (org.brand, *shorter) if len(part) < 8})
         if area := org.branch or org.city or org.province:
             both["brand+area", f"{org.sound} {area}"] = None
     for domain in unit.domains:

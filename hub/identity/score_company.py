@@ -72,6 +72,8 @@ def _trade(x: Org, y: Org, context: Context) -> Evidence | None:
 
 
 def _region(x: Org, y: Org, context: Context) -> Evidence | None:
+    if bool(x.branch) != bool(y.branch):
+        return Evidence("region", "differ", -3.0)
     if x.branch and y.branch:
         return _level(context, "region", "city", 0.01) if x.branch == y.branch else None
     if x.city and y.city:

@@ -7,6 +7,7 @@ from math import log2
 
 from hub.identity.normal.addresses import Place
 from hub.identity.normal.names import Name
+from hub.identity.normal.phones import seven
 from hub.identity.score import Context, any_one_wrong, one_wrong
 from hub.identity.store import Evidence
 from hub.identity.unit import Unit, domain_label
@@ -40,6 +41,8 @@ def _phone(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidenc
     if best is not None:
         return best
     for shown in a.sevens & b.sevens:
+        if _crowded(shown, a, b, context):
+            continue
         level = "masks" if shown in a.masks and shown in b.masks else "mask"
         item = _level(context, "phone", level, context.frequency.seven(shown))
         doubt = log2(max(a.doubt, 1) * max(b.doubt, 1))
@@ -53,6 +56,12 @@ def _phone(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidenc
     if name is not None and name.level in ("same", "sound") and _masks_near(a, b):
         return Evidence("phone", "differ", 0.0)
     return _level(context, "phone", "differ")
+
+
+def _crowded(shown: str, a: Unit, b: Unit, context: Context) -> bool:
+    """Whether the number behind a mask is known to be nobody's."""
+    whole = (phone for phone in (*a.phones, *b.phones) if phone.endswith(shown[3:]) and seven(phone) == shown)
+    return any(context.others("phone", phone, a, b) < 0 for phone in whole)
 
 
 def _usual(a: Unit, b: Unit) -> Evidence | None:
