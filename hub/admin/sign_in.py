@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_security import login_user
 from sqlmodel import Session
 
-from connectors.errors import ConnectorError, SignInRefused
+from connectors.errors import ConnectorError
 from connectors.messages import explain
 from hub.admin.i18n import language, t
 from hub.admin.web import the_hub
@@ -18,12 +18,6 @@ from hub.people import links
 
 pages = Blueprint("sign_in", __name__, url_prefix="/sign-in")
 BOUND = "sign_in_state"
-NEXT = {
-    "sign_in.state": "sign_in.state_next",
-    "sign_in.unlinked": "sign_in.unlinked_next",
-    "sign_in.closed": "sign_in.closed_next",
-}
-"""What the hub itself says no to, and what the person does next."""
 
 
 def _back(key: str) -> str:
@@ -58,11 +52,9 @@ def back(key: str) -> Any:
 
 
 def _refused(key: str, error: Exception) -> Any:
-    """The person learns what to do next; of the platform's answer, its code."""
+    """The person learns what to do next."""
     if isinstance(error, links.LinkFault):
         what, fix = t(error.key), t("sign_in.again")
-    elif isinstance(error, SignInRefused) and error.key in NEXT:
-        what, fix = t(error.key), t(NEXT[error.key])
     else:
         found = next((item for item in links.doors(the_hub()) if item["key"] == key), None)
         assert isinstance(error, ConnectorError)

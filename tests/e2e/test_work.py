@@ -53,7 +53,7 @@ def test_connecting_an_account(visitor: Any, site: Any) -> None:
         config = simulator.settings(url)
         visitor.sign_in()
         page = visitor.open("/accounts/new")
-        page.get_by_role("link", name="企业微信").click()
+        page.locator('a[href="/accounts/new/wecom"]').click()
         page.fill("#own-title", "华东企业微信")
         page.fill("#own-key", "corp-east")
         page.fill("[name='c.corp_id']", str(config["corp_id"]))

@@ -195,12 +195,12 @@ def _die_before_landing(folder: str, offset: float, account: int) -> None:
 
 def test_a_push_with_half_a_character_is_stored(corp: Corp) -> None:
     from connectors.base import Opened, PlatformEvent
-    from webhooks.receiver import _push
+    from webhooks.inbox import push_of
 
     class Source:
         def events(self, opened: Opened) -> list[PlatformEvent]:
             return [PlatformEvent("e1", "tag", "t1", "changed", None, {"id": "t1", "name": HALF_AN_EMOJI})]
 
     account = accounts.by_id(corp.hub, corp.account)
-    Inbox(corp.hub).store(_push(Source(), account, Opened(plaintext=b"{}", dedup_key="d1")))  # type: ignore[arg-type]
+    Inbox(corp.hub).store(push_of(Source(), account, Opened(plaintext=b"{}", dedup_key="d1")))  # type: ignore[arg-type]
     assert [row[0] for row in corp.rows()] == ["pending"]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import hub.events
 from connectors.messages import explain, texts
+from hub.events.mint import KINDS
 
 SOURCES = sorted(Path(hub.events.__file__).parent.glob("*.py"))
 KEY = re.compile(r"\"((?:delivery|document|rule|settlement)\.[a-z_]+)\"")
-EVENTS = {"delivery.sent", "delivery.retry", "delivery.cancel", "rule.take_up"}
+EVENTS = {*KINDS, "delivery.retry", "delivery.cancel", "delivery.reverse", "rule.take_up"}
 """Names of events and audit entries, not of errors."""
 
 
