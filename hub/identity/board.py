@@ -20,6 +20,8 @@ MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
 """Customers that may share a key before it is a crowd's."""
 MOST_OF = {"x words": 6, "x word": 12}
 """The same for kinds that have their own bound."""
+_JUST = 6
+"""Customers above the bound up to which a value has turned a crowd's just now, so that what rested on it is looked at again."""
 MOST_OTHERS = 2
 """Further names that a telephone or mailbox may have before it is nobody's."""
 
@@ -53,6 +55,7 @@ class Board:
     different: dict[str, set[str]] = field(default_factory=dict)
     same: list[Decision] = field(default_factory=list)
     extra_keys: dict[str, set[Plain]] = field(default_factory=dict)
+    generic: set[str] = field(default_factory=set)
     settled: dict[Any, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,6 +125,8 @@ class Board:
             found = set(refs.values())
             if len(found) > most(key[0]) or len(refs) >= MOST_HOLDERS:
                 self.crowds.add(key)
+                if role(key[0]) == "strong" and len(found) <= most(key[0]) + _JUST:
+                    self.generic |= found
                 continue
             self.index[key].update(dict.fromkeys(refs))
             customers |= found

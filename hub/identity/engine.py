@@ -75,9 +75,9 @@ class Engine:
         """Look at stored customers again, with all that is known now."""
         board = Board(store, self.blind, self.model, self.expected)
         pieces = board.recall(customers)
-        return self._settle(store, board, pieces) if pieces else Change()
+        return self._settle(store, board, pieces, done=list(customers))
 
-    def _settle(self, store: Store, board: Board, pieces: list[Piece]) -> Change:
+    def _settle(self, store: Store, board: Board, pieces: list[Piece], done: Sequence[str] = ()) -> Change:
         """Candidates, groups, and what the groups find by keys that only the whole group has; at most three rounds."""
         context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
         outcome = self._group(board, context, pieces)
@@ -87,6 +87,7 @@ class Engine:
             context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
             outcome = self._group(board, context, pieces)
         change = Writer(board, self.model, self.new_id).write(outcome)
+        change.done = list(done)
         store.apply(change)
         return change
 

@@ -23,6 +23,7 @@ class MemoryStore:
         self.relations: dict[tuple[str, str, str], Relation] = {}
         self.counters: Counter[tuple[str, str]] = Counter()
         self.queue: dict[str, str] = {}
+        self._asked: dict[str, set[tuple[str, str]]] = {}
 
     # -- reading
 
@@ -79,11 +80,16 @@ class MemoryStore:
             self.members_of.pop(merge.loser, None)
         self.links.update((link.ref, link) for link in change.links)
         self.relations.update(((item.a, item.b, item.kind), item) for item in change.relations)
-        self.reviews.update(((item.a, item.b), item) for item in change.reviews)
-        for pair in change.closed:
+        for pair in [pair for ref in change.looked for pair in self._asked.get(ref, ()) if pair[1] in change.looked]:
             self.reviews.pop(pair, None)
+            self._asked[pair[0]].discard(pair)
+        for item in change.reviews:
+            self.reviews[item.a, item.b] = item
+            self._asked.setdefault(item.a, set()).add((item.a, item.b))
         self.counters.update(change.counts)
         self.queue.update(change.queue)
+        for pair in change.closed:
+            self.reviews.pop(pair, None)
         for customer in change.done:
             self.queue.pop(customer, None)
 

@@ -35,9 +35,13 @@ class Writer:
             if unit.orders:
                 self._receivers(unit)
         self._moves(outcome.units, homes)
+        self.change.looked = set(self.board.pieces)
         self._reviews(outcome.open)
         self.change.queue = {self.home[unit.refs[0]]: "neighbours" for unit in outcome.unsettled if unit.refs[0] in self.home}
         self._relations(outcome)
+        self.change.queue |= dict.fromkeys(self.board.generic - self.change.queue.keys(), "generic")
+        gone = {merge.loser for merge in self.change.merges}
+        self.change.queue = {customer: reason for customer, reason in self.change.queue.items() if customer not in gone}
         return self.change
 
     # -- ids

@@ -146,8 +146,9 @@ class Change:
     """Everything that one batch did, in an order that can be applied from top to bottom.
 
     born: ids of customers that did not exist. moved: refs of stored profiles that changed their customer (also in saved).
-    counts: what to add to the counters. closed: review pairs that have been answered by events. queue: customers to look at
-    again (the redo queue), done: those that were taken off it.
+    counts: what to add to the counters. looked: refs that were compared anew: open reviews with both sides among them are
+    out of date; those that still stand come again in reviews. closed: further ones that are out of date. queue: customers to
+    look at again (the redo queue), done: those that were taken off it.
     """
 
     born: list[str] = field(default_factory=list)
@@ -157,6 +158,7 @@ class Change:
     links: list[Link] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
+    looked: set[str] = field(default_factory=set)
     closed: list[tuple[str, str]] = field(default_factory=list)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     queue: dict[str, str] = field(default_factory=dict)

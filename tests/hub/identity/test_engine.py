@@ -132,3 +132,21 @@ def test_what_has_not_changed_changes_nothing() -> None:
 def test_swapped_cells_are_put_right() -> None:
     swapped = row("b", "13812345679", phones=["张晓伟"], source="excel", ids={})
     assert groups([A, swapped])[1] == [{"a", "b"}]
+
+
+def test_a_value_that_turns_generic_gives_back_what_rested_on_it() -> None:
+    store, deciding = MemoryStore(), engine()
+
+    def bring(*rows: dict[str, Any]) -> None:
+        deciding.resolve(store, [Arrival(item["rid"], features(item)) for item in rows])
+        deciding.redo(store, [customer for customer in store.queue if store.members_of.get(customer)])
+        store.queue.clear()
+
+    bring(A, row("m", "微信用户", phones=["13812345679"], ids={"openid": "o1"}, source="miniapp"))
+    assert store.profiles["a"].customer == store.profiles["m"].customer
+    for number, name in enumerate(
+        ["李秀英", "王建国", "赵敏", "钱进", "孙立", "周红", "吴刚", "郑爽", "冯巩", "陈晨", "褚健", "卫平", "蒋勤", "沈冰"]
+    ):
+        bring(row(f"n{number}", name, phones=["13812345679"]))
+    assert store.profiles["a"].customer != store.profiles["m"].customer
+    assert len({store.profiles[f"n{number}"].customer for number in range(14)}) == 14
