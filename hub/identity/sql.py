@@ -284,8 +284,15 @@ class SqlStore:
         splits = [ledger.Booked(s.customer, s.target, s.refs, s.rule, {}, self.by) for s in change.splits]
         self.events += ledger.book_splits(self.conn, splits, self.now, self.wanted)
 
+    def _forget_questions(self, looked: Collection[str]) -> None:
+        """Open questions whose both sides were compared anew are out of date; those that still stand come again."""
+        asked = select_in(self.conn, "identity_review", ("a", "b", "state"), "a", looked)
+        stale = [(a, b) for a, b, state in asked if state == "open" and b in looked]
+        many(self.conn, "DELETE FROM identity_review WHERE a = {0} AND b = {0}", stale)
+
     def _queues(self, change: Change) -> None:
         now = self.now
+        self._forget_questions(change.looked)
         _upsert_relation(self.conn, [(r.a, r.b, r.kind, r.bits, now) for r in change.relations])
         _upsert_review(
             self.conn,

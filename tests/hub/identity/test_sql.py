@@ -135,6 +135,18 @@ def test_queues_and_relations(site3: Site) -> None:
     assert site3.one(IdentityReview).state == "closed" and [row.customer_id for row in site3.rows(IdentityRedo)] == ["c2"]
 
 
+def test_a_question_that_was_looked_at_again_goes_unless_it_still_stands(site3: Site) -> None:
+    still, stale = (
+        Review("1|a", "1|c", "uncertain", 1.5, 2.0, WHY, "v1"),
+        Review("1|a", "1|b", "uncertain", 1.0, 1.0, WHY, "v1"),
+    )
+    with site3.hub.db.write() as conn:
+        store(site3.hub, conn).apply(Change(reviews=[still, stale]))
+        store(site3.hub, conn).apply(Change(looked={"1|a"}))
+        store(site3.hub, conn).apply(Change(reviews=[still], looked={"1|a", "1|b", "1|c"}))
+    assert site3.one(IdentityReview).b == "1|c"
+
+
 def test_a_decision_outlives_the_same_question(site3: Site) -> None:
     review = Review("1|a", "1|c", "uncertain", 1.5, 2.0, WHY, "v1")
     with site3.hub.db.write() as conn:
