@@ -212,6 +212,8 @@ class FileRun:
             if question is None:
                 break
             a, b = question
+            if len(asked | {a, b}) > most:
+                break
             same = truth.get(a.split("|", 1)[1]) == truth.get(b.split("|", 1)[1])
             with self.hub.db.write() as conn:
                 done = self.weighing.decide(conn, Decision(a, b, "same" if same else "different"), "truth", self.hub.now_us())

@@ -91,6 +91,6 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, lines: list[Any], nam
 def test_the_review_queue_is_answered_from_the_truth(tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("rid,entity\nr1,e\nr2,e\nr3,e\nr4,f\n")
-    code, output, _ = run(tmp_path, rows(), "--answers", str(truth), "--ask", "0.5", "--json")
+    code, output, _ = run(tmp_path, rows(), "--answers", str(truth), "--ask", "0.25", "--json")
     assert code == 0
-    assert json.loads(output)["asked"] <= 2
+    assert json.loads(output)["asked"] <= 1, "a question is about two records, and one in four may be asked about"
