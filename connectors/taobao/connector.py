@@ -37,10 +37,10 @@ from connectors.errors import AuthError, BadSignature, ConfigError, ConnectorErr
 from connectors.http import Response, Runtime, interpret_by_table
 from connectors.sockets import Socket
 from connectors.taobao import memo, tmc
+from connectors.taobao.queue import Queue
 from connectors.taobao.reading import BEIJING, Reader, text_of
 from connectors.taobao.settings import TaobaoConfig
 
-PERMIT = "taobao.tmc.user.permit"
 RENEW_BEFORE = timedelta(days=2)
 WARN_BEFORE = timedelta(days=14)
 CLOCK_OFF = timedelta(minutes=5)
@@ -144,8 +144,6 @@ class Taobao(Source, Listener, Sink):
 
     # -- reading
 
-    # -- reading
-
     def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
         """The records modified in the window, or all members and tags. See ``Reader``."""
         self._keep_session()
@@ -181,12 +179,16 @@ class Taobao(Source, Listener, Sink):
 
     def listens(self) -> bool:
         """Whether the account wants the message service."""
-        return bool(self.config.messages == "socket")
+        return bool(self.config.messages != "off")
 
     def listen(self) -> Generator[Opened | None, Outcome, None]:
-        """Permit the shop's messages, connect, and hear. (docs: articleId 101663)"""
+        """Permit the shop's messages, and hear them: over a connection, or by asking. (docs: articleId 101663)"""
         self._keep_session()
-        self._call(PERMIT, {})
+        queue = self._queue()
+        queue.enter()
+        if self.config.messages == "pull":
+            yield from queue.hear()
+            return
         socket = Socket(self.config.message_channel, name=tmc.NAME, plain=True)
         try:
             channel = tmc.Channel(socket, self.clock)
@@ -194,6 +196,9 @@ class Taobao(Source, Listener, Sink):
             yield from channel.hear()
         finally:
             socket.close()
+
+    def _queue(self) -> Queue:
+        return Queue(self._call, self.config.shop, self.config.message_group, self.config.message_pause)
 
     # -- checking
 
@@ -206,6 +211,11 @@ class Taobao(Source, Listener, Sink):
             self._finding("可读取订单", "Orders can be read", lambda: self._reader.probe("order")),
             *([] if self.config.app_kind == "crm" else [self._finding(*refunds)]),
             self._finding("可读取会员", "Members can be read", lambda: self._reader.probe("member")),
+            *(
+                [self._finding("可使用消息服务", "The message service can be used", self._queue().probe)]
+                if self.listens()
+                else []
+            ),
             self._finding("授权两周内不会到期", "The authorisation does not end within two weeks", self._not_ending),
         ]
 

@@ -45,12 +45,20 @@ class TaobaoConfig(Config):
         where_zh="0 灰 1 红 2 黄 3 绿 4 蓝 5 粉；空 = 不改旗帜",
         where_en="0 grey 1 red 2 yellow 3 green 4 blue 5 pink; empty = as it is",
     )  # fmt: skip
-    messages: Literal["off", "socket"] = setting(
+    messages: Literal["off", "pull", "socket"] = setting(
         "消息服务 TMC", "Message service TMC", default="off",
-        where_zh="socket：保持一条到消息服务的连接，订单变化几秒内重读；先在控制台订阅消息",
-        where_en="socket: a connection to the message service is kept; subscribe to its topics in the console first",
+        where_zh="pull：定时取消息，计入调用量；socket：保持一条连接，不计调用量，但官方地址不加密。先在控制台订阅消息",
+        where_en="pull: messages are asked for, which the quota counts; socket: a connection is kept, free of quota, but the "
+        "published address is not encrypted. Subscribe to topics in the console first",
     )  # fmt: skip
-    message_group: str = setting("消息分组", "Message group", default="default", advanced=True, max_length=32)
+    message_group: str = setting(
+        "消息分组", "Message group", default="default", advanced=True, min_length=1, max_length=32,
+        where_zh="一个应用接多家店铺时，每家填一个不同的名字，不要以 default 开头；系统自动建组",
+        where_en="where one application has several shops: a name for each, not beginning with default; the group is made",
+    )  # fmt: skip
+    message_pause: float = setting(
+        "取消息的间隔（秒）", "Seconds between asking for messages", default=10.0, ge=1, le=300, advanced=True
+    )
     message_channel: str = setting(
         "消息服务地址", "Address of the message service", default="ws://mc.api.taobao.com/", advanced=True,
         pattern=r"^wss?://[^/]+/?$",

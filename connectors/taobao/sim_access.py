@@ -14,9 +14,9 @@ from connectors.taobao.sim_protocol import TopError
 
 YEAR = timedelta(days=365)
 KINDS = {
-    "service_market": {"trade", "refund", "member"},
-    "back_office": {"trade", "refund", "member"},
-    "crm": {"simple", "member"},
+    "service_market": {"trade", "refund", "member", "message"},
+    "back_office": {"trade", "refund", "member", "message"},
+    "crm": {"simple", "member", "message"},
 }
 """Kinds of application and their packages: one of the CRM kind gets another family of order calls. (docs: articleId 101617)"""
 

@@ -16,6 +16,7 @@ from connectors.taobao.sim_data import ENDED, SHIPPED, UNPAID
 from connectors.taobao.sim_members import Group, Member
 from connectors.taobao.sim_protocol import BEIJING, COMMON, TopError, invalid, missing
 from connectors.taobao.sim_store import FORMAT, Row, Table, text_of
+from connectors.taobao.sim_tmc import Service
 
 DAY = timedelta(days=1)
 
@@ -80,11 +81,11 @@ class Method:
 class Api:
     """The business side of the gateway, for one shop."""
 
-    def __init__(self, trades: Table, refunds: Table, access: Access, now: Callable[[], datetime]) -> None:
+    def __init__(self, trades: Table, refunds: Table, access: Access, now: Callable[[], datetime], tmc: Service) -> None:
         self.trades, self.refunds, self.access, self.clock = trades, refunds, access, now
         self.members: dict[str, Member] = {}
         self.tags: dict[str, Group] = {}
-        self.permitted: set[str] = set()
+        self.tmc = tmc
         self.written: list[tuple[int, str, int]] = []
 
     def now(self) -> datetime:

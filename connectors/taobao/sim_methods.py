@@ -1,12 +1,12 @@
-"""All methods of the simulated gateway: those of orders and refunds, of members and tags, and what an application of the CRM
-kind gets instead of the first. (docs: apiId 57660, 57630, 10836, 57604, 10833)
+"""All methods of the simulated gateway: those of orders and refunds, of members and tags, of messages, and what an application
+of the CRM kind gets instead of the first. (docs: apiId 57660, 57630, 10836, 57604, 10833)
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.taobao import sim_api
+from connectors.taobao import sim_api, sim_messages
 from connectors.taobao.sim_access import Session
 from connectors.taobao.sim_api import Api, Method, Params
 from connectors.taobao.sim_protocol import TopError, invalid
@@ -88,17 +88,11 @@ def memo_update(api: Api, params: Params, session: Session | None) -> dict[str, 
     return {"trade": {"tid": row.key, "modified": text_of(moment)}}
 
 
-def permit(api: Api, params: Params, session: Session | None) -> dict[str, Any]:
-    """taobao.tmc.user.permit: messages of this shop go into the application's queue from now on."""
-    if session is not None:
-        api.permitted.add(session.shop)
-    return {"is_success": True}
-
-
 _BOUNDS = sim_api.words("start_modified end_modified")
 _FOUND = sim_api.words("current_page page_size grade group_id relation_source open_uid ouid")
 METHODS = {
     **sim_api.METHODS,
+    **sim_messages.METHODS,
     "taobao.trades.simple.sold.increment.get": Method(
         simple_increment, sim_api.LISTING | _BOUNDS, _BOUNDS | {"fields"}, "simple", pages=True
     ),
@@ -106,7 +100,6 @@ METHODS = {
     "taobao.crm.members.search": Method(members, _FOUND, sim_api.words("current_page"), "member", pages=True),
     "taobao.crm.members.search.privy": Method(members_privy, _FOUND, sim_api.words("current_page"), "member", pages=True),
     "taobao.trade.memo.update": Method(memo_update, sim_api.words("tid memo flag reset"), sim_api.words("tid"), "trade"),
-    "taobao.tmc.user.permit": Method(permit, sim_api.words("topics")),
     "taobao.crm.groups.get": Method(
         groups, sim_api.words("current_page page_size"), sim_api.words("current_page"), "member", pages=True
     ),

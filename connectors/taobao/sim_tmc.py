@@ -19,7 +19,12 @@ from websockets.frames import Opcode
 from websockets.http11 import Request as Handshake
 from websockets.server import ServerProtocol
 
+from connectors.taobao.sim_protocol import BEIJING
+
 CLOCK_LIMIT = timedelta(minutes=10)
+AGAIN_AFTER = timedelta(minutes=5)
+"""After how long an unconfirmed message comes again; the platform's samples say five minutes, people say ten."""
+DEFAULT = "default"
 
 
 def counted(text: str) -> bytes:
@@ -58,14 +63,24 @@ def parse(data: bytes) -> tuple[int, str, dict[str, Any]]:
 
 @dataclass
 class Message:
-    """A message of the queue. sent: how often."""
+    """A message of the queue. sent: how often; sent_at: when last, None when it is due at once."""
 
     id: int
     topic: str
     nick: str
     content: dict[str, Any]
     time: int
+    group: str = DEFAULT
     sent: int = 0
+    sent_at: datetime | None = None
+
+    def due(self, group: str, now: datetime) -> bool:
+        """Whether it goes out to that group now."""
+        return self.group == group and (self.sent_at is None or now - self.sent_at >= AGAIN_AFTER)
+
+    def published(self) -> str:
+        """When, as the API says it: Beijing time without a zone."""
+        return datetime.fromtimestamp(self.time / 1000, BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
     def frame(self, token: str) -> bytes:
         """As it goes out: numbers of 64 bits, the content as JSON text."""
@@ -84,6 +99,7 @@ class Line:
     protocol: ServerProtocol
     socket: Any
     token: str = ""
+    group: str = DEFAULT
     pulled: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -101,11 +117,16 @@ class Line:
 
 
 class Service:
-    """The queue of one application. secrets: app key -> secret. log: ids as they were confirmed."""
+    """The queue of one application. secrets: app key -> secret. log: ids as they were confirmed. groups: shop -> group.
+
+    expired: shops whose permission for messages has run out.
+    """
 
     def __init__(self, secrets: Callable[[], Mapping[str, str]], now: Callable[[], datetime]) -> None:
         self._secrets, self._now = secrets, now
         self.permitted: set[str] = set()
+        self.expired: set[str] = set()
+        self.groups: dict[str, str] = {}
         self.waiting: dict[int, Message] = {}
         self.lines: list[Line] = []
         self.log: list[int] = []
@@ -153,10 +174,7 @@ class Service:
                 line.pulled = True
                 self._deliver(line)
             elif custom.get("__kind") == 2:
-                with self._changed:
-                    if self.waiting.pop(custom["id"], None):
-                        self.log.append(custom["id"])
-                    self._changed.notify_all()
+                self.confirm([custom["id"]], line.group)
 
     def _connected(self, line: Line, said: Mapping[str, Any]) -> bytes:
         secret = self._secrets().get(str(said.get("app_key")), "")
@@ -166,9 +184,11 @@ class Service:
         stamp = str(said.get("timestamp", ""))
         late = not stamp.isdecimal() or abs(int(stamp) / 1000 - self._now().timestamp()) > CLOCK_LIMIT.total_seconds()
         wrong = not secret or late or not hmac.compare_digest(digest.encode(), str(said.get("sign", "")).encode())
-        if wrong or self.refuse:
-            code, words = self.refuse or (101, "sign is invalid")
+        group = str(said.get("group_name", ""))
+        if wrong or self.refuse or not self.known(group):
+            code, words = self.refuse or ((101, "sign is invalid") if wrong else (102, "group not found"))
             return b"\x02\x01" + b"\x02\x00" + code.to_bytes(4, "little") + b"\x03\x00" + counted(words) + b"\x00\x00"
+        line.group = group
         line.token = f"tok-{len(self.log) + len(self.lines) + 1}"
         with self._changed:
             self.lines.append(line)
@@ -177,31 +197,55 @@ class Service:
 
     # -- the queue
 
+    def known(self, group: str) -> bool:
+        """Whether there is such a group: one of the platform's own, or one that a shop was put into."""
+        return group == DEFAULT or group in self.groups.values()
+
     def put(self, topic: str, nick: str, content: Mapping[str, Any]) -> int:
-        """Queue a message of a shop that has been permitted; its id, 0 where the shop has not."""
+        """Queue a message of a shop that has been permitted; its id, 0 where the shop has not.
+
+        It stays in the group that the shop is in now. (docs: taobao.tmc.group.add)
+        """
         if nick not in self.permitted:
             return 0
         with self._changed:
             self._number += 1
             stamp = int(self._now().timestamp() * 1000)
-            self.waiting[self._number] = Message(self._number, topic, nick, dict(content), stamp)
+            group = self.groups.get(nick, DEFAULT)
+            self.waiting[self._number] = Message(self._number, topic, nick, dict(content), stamp, group)
         for line in list(self.lines):
-            if line.pulled:
+            if line.pulled and line.group == group:
                 self._deliver(line)
                 break
         return self._number
 
-    def _deliver(self, line: Line, *, again: bool = False) -> None:
+    def take(self, group: str, most: int) -> list[Message]:
+        """The next messages that are due in that group; unconfirmed, they come again later."""
+        now = self._now()
         with self._changed:
-            due = [message for message in self.waiting.values() if again or not message.sent]
-        for message in due:
-            message.sent += 1
+            due = [message for message in self.waiting.values() if message.due(group, now)][:most]
+            for message in due:
+                message.sent, message.sent_at = message.sent + 1, now
+        return due
+
+    def confirm(self, numbers: list[int], group: str) -> None:
+        """These need not come again. An id of another group, or of nothing, changes nothing."""
+        with self._changed:
+            for number in numbers:
+                if (message := self.waiting.get(number)) and message.group == group:
+                    self.log.append(self.waiting.pop(number).id)
+            self._changed.notify_all()
+
+    def _deliver(self, line: Line) -> None:
+        for message in self.take(line.group, 1 << 31):
             line.send(message.frame(line.token))
 
     def again(self) -> None:
         """What was not confirmed comes again, some minutes later on the platform."""
+        for message in list(self.waiting.values()):
+            message.sent_at = None
         for line in [line for line in self.lines if line.pulled][:1]:
-            self._deliver(line, again=True)
+            self._deliver(line)
 
     def confirmed(self, number: int, seconds: float = 3.0) -> bool:
         """Whether that message is confirmed within so many seconds."""

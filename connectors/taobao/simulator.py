@@ -39,11 +39,10 @@ class TaobaoSimulator(Simulator):
 
     def __init__(self, now: Callable[[], datetime] | None = None, kind: str = "service_market") -> None:
         self.trades, self.refunds, self.access, self.limits = Table(), Table(), Access(), Limits(self.now)
-        self.api = Api(self.trades, self.refunds, self.access, self.now)
+        self.tmc = Service(lambda: {key: app.secret for key, app in self.access.apps.items()}, self.now)
+        self.api = Api(self.trades, self.refunds, self.access, self.now, self.tmc)
         self._kind, self._made = kind, 0
         self._sources: dict[int, str] = {}
-        self.tmc = Service(lambda: {key: app.secret for key, app in self.access.apps.items()}, self.now)
-        self.tmc.permitted = self.api.permitted
         super().__init__(now)
         self.access.add_app(APP_KEY, "sandbox-secret-of-taobao", kind)
         self._session = self.access.authorise(APP_KEY, SHOP, self.now())
@@ -221,7 +220,7 @@ class TaobaoSimulator(Simulator):
             raise TopError(11, "isv.permission-api-package-limit", "scope ids of the application do not cover this method")
         session = None
         if method.session:
-            sensitive = bool(method.package)
+            sensitive = method.package not in ("", "message")
             session = self.access.check(params["app_key"], params.get("session", ""), self.now(), sensitive)
         method.check(params)
         found = method.do(self.api, params, session)

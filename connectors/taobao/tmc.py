@@ -204,16 +204,21 @@ def _read(data: bytes) -> Frame:
 
 
 def opened(frame: Frame) -> Opened:
-    """A message as the hub keeps it. It has an id of its own, which a repetition bears too."""
+    """A message as the hub keeps it."""
     custom = frame.custom
+    return kept(custom.get("id"), custom.get("topic"), custom.get("nick"), custom.get("time"), custom.get("content"))
+
+
+def kept(number: Any, topic: Any, nick: Any, moment: Any, content: Any) -> Opened:
+    """A message, whichever way it came. It has an id of its own, which a repetition bears too. moment: in ms."""
     try:
-        content = json.loads(str(custom.get("content") or "{}"))
+        read = json.loads(str(content or "{}"))
     except ValueError:
-        content = {}
-    topic, nick, number = str(custom.get("topic") or ""), str(custom.get("nick") or ""), str(custom.get("id") or "")
-    payload = {"id": number, "topic": topic, "nick": nick, "time": custom.get("time"), "content": content}
+        read = {}
+    key = str(number or "")
+    payload = {"id": key, "topic": str(topic or ""), "nick": str(nick or ""), "time": moment, "content": read}
     plain = json.dumps(payload, ensure_ascii=False, sort_keys=True, default=str).encode()
-    return Opened(plaintext=plain, payload=payload, dedup_key=number or hashlib.sha256(plain).hexdigest())
+    return Opened(plaintext=plain, payload=payload, dedup_key=key or hashlib.sha256(plain).hexdigest())
 
 
 def events(payload: Mapping[str, Any], shop: str) -> list[PlatformEvent]:
