@@ -17,7 +17,7 @@ ACTIONS = (
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
 )  # fmt: skip
-Role = Literal["source", "events", "listener", "sink", "tags", "notices", "sign_in"]
+Role = Literal["source", "events", "listener", "sink", "tags", "notices", "sign_in", "handover"]
 Action = Literal[
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
@@ -106,7 +106,8 @@ class Stream(_Strict):
     full walk is asked for by fetch_one and marked deleted when gone; streams read by time are asked for all known records
     every ``sweep_every``. rescan: how often records that the mapping calls
     open are read again by key. after: streams to be pulled before this one in a full sync. tags: whether ``write_tags``
-    changes those of its records.
+    changes those of its records. handover: whether its records are handed to a new owner when the old one has ``left``, and
+    while he is still ``active``.
     """
 
     title: Text
@@ -121,6 +122,7 @@ class Stream(_Strict):
     rescan: Duration | None = None
     after: list[str] = Field(default_factory=list)
     tags: Literal["read", "written"] = "read"
+    handover: list[Literal["left", "active"]] = Field(default_factory=list)
 
     @property
     def pulled(self) -> bool:
@@ -263,6 +265,8 @@ class Manifest(_Strict):
             raise ValueError("role sink needs at least one entry under documents")
         if ("tags" in self.roles) != any(stream.tags == "written" for stream in self.streams.values()):
             raise ValueError("role tags and a stream with tags: written go together")
+        if ("handover" in self.roles) != any(stream.handover for stream in self.streams.values()):
+            raise ValueError("role handover and a stream with handover: go together")
         for name, stream in self.streams.items():
             for other in stream.after:
                 if other not in self.streams:

@@ -1,15 +1,19 @@
-"""What a platform does for people besides being read: three small optional roles, and the values they exchange.
+"""What a platform does for people besides being read: four small optional roles, and the values they exchange.
 
-``TagWriter`` puts tags on records, ``Notifier`` tells staff, ``SignIn`` says who of the staff stands at the door. A connector
-takes those its platform has, each named under ``roles`` of its manifest. See ``docs/add-a-connector.md``.
+``TagWriter`` puts tags on records, ``Notifier`` tells staff, ``SignIn`` says who of the staff stands at the door, ``HandsOver``
+gives one member's customers to another. A connector takes those its platform has, each named under ``roles`` of its manifest.
+See ``docs/add-a-connector.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
 
 from connectors.base import Connector
+from connectors.errors import ConnectorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,64 @@ class Notice:
             raise ValueError("a notice has a key, and somebody whom it is for")
 
 
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A record that waits for a new owner because its own has left. stream, key: as ``pages`` gave it while he was there.
+
+    staff: who left, as the stream of staff gave him. left_at: when, None where the platform does not say.
+    """
+
+    stream: str
+    key: str
+    staff: str
+    left_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Records of one member that another is to take. left: whether the one who gives has left the company.
+
+    keys: as ``pages`` or ``waiting`` gives them; at least one, none twice. message: what customers are told where the platform
+    tells them in our words, '' for its own.
+    """
+
+    stream: str
+    staff: str
+    to: str
+    keys: tuple[str, ...]
+    left: bool
+    message: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.keys or len(set(self.keys)) < len(self.keys):
+            raise ValueError("a hand-over names at least one record, and none twice")
+        if self.staff == self.to:
+            raise ValueError("who gives and who takes are two members")
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What became of one record's hand-over. state: waiting (it will take effect) | done | refused (by the customer) | full
+    (the new owner can take no more). at: when it took or will take effect. becomes: the record's key under its new owner."""
+
+    state: Literal["waiting", "done", "refused", "full"]
+    at: datetime | None = None
+    becomes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverRules:
+    """What the platform allows, so that the hub does not ask for more. batch: records that one call takes. delay: until it
+    takes effect. often: so many times within so long for a record whose owner is still here, None = no limit. left_within: how
+    long after he left. a_day: records of one departed owner and stream within 24 hours."""
+
+    batch: int = 100
+    delay: timedelta = timedelta(0)
+    often: tuple[int, timedelta] | None = None
+    left_within: timedelta | None = None
+    a_day: Mapping[str, int] = field(default_factory=dict)
+
+
 class TagWriter(Connector):
     """A platform whose records' tags can be changed: those of the streams that the manifest marks ``tags: written``."""
 
@@ -91,3 +153,30 @@ class SignIn(Connector):
         up, and a query without one.
         """
         raise TypeError(f"{type(self).__name__} has no signed_in()")
+
+
+class HandsOver(Connector):
+    """A platform that gives one member's records to another: those of the streams that the manifest marks ``handover``."""
+
+    hand_over_rules: ClassVar[HandOverRules] = HandOverRules()
+
+    def waiting(self) -> Iterator[Orphan]:
+        """All records whose owner has left and that nobody has taken yet; none of those whose owner is still here."""
+        raise TypeError(f"{type(self).__name__} has no waiting()")
+
+    def hand_over(self, order: HandOver) -> dict[str, ConnectorError]:
+        """Begin it, in one writing call; the records that the platform did not take, each with why. The others have begun.
+
+        Why is Rejected; Duplicate where the record is being handed over already; InDoubt where the answer does not say. Raises
+        Rejected when the platform takes none of them, InDoubt when it may have taken some, and ValueError, without a call, for
+        more than ``hand_over_rules.batch``.
+        """
+        raise TypeError(f"{type(self).__name__} has no hand_over()")
+
+    def handed(self, order: HandOver, since: datetime) -> dict[str, Handed]:
+        """What became of the order's records, by key; one of which the platform has no such hand-over is not in it.
+
+        since: when it was asked for, so that an earlier hand-over between the two is not taken for this one. Errors are raised:
+        silence is no absence.
+        """
+        raise TypeError(f"{type(self).__name__} has no handed()")

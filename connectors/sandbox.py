@@ -171,6 +171,23 @@ class Simulator:
         address to which the platform then sends the browser."""
         raise TypeError(f"{type(self).__name__} has no visit()")
 
+    def serve(self, stream: str, member: str, count: int) -> list[str]:
+        """For a platform that hands records over: make so many that the member owns; their keys."""
+        raise TypeError(f"{type(self).__name__} has no serve()")
+
+    def dismiss(self, member: str) -> None:
+        """The member leaves the company."""
+        raise TypeError(f"{type(self).__name__} has no dismiss()")
+
+    def owners(self, stream: str, key: str) -> set[str]:
+        """Who over here owns what the record was about when it had this key, members who have left not counted."""
+        raise TypeError(f"{type(self).__name__} has no owners()")
+
+    def decide(self, stream: str, key: str, what: str) -> bool:
+        """While the record waits for its new owner: 'refuse' (the customer does not want him) or 'full' (the new owner can take
+        no more by now). False where that cannot happen to records of the stream."""
+        raise TypeError(f"{type(self).__name__} has no decide()")
+
     def seed_file(self, path: Path) -> int:
         """Load an operator's own export; how many records came in."""
         raise ValueError(f"the {self.name} simulator takes no seed file")

@@ -34,6 +34,7 @@ ROLES = {
         "tags": "回写标签",
         "notices": "通知员工",
         "sign_in": "登录后台",
+        "handover": "交接客户",
     },
     "en": {
         "source": "reads",
@@ -43,6 +44,7 @@ ROLES = {
         "tags": "writes tags",
         "notices": "tells staff",
         "sign_in": "signs staff in",
+        "handover": "hands customers over",
     },
 }
 SETTING_HEADS = {"zh": ("设置", "环境变量", "默认值", "意思"), "en": ("setting", "variable", "default", "meaning")}

@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
             "delivering",
             "following",
             "acting",
+            "handing",
             "pushed",
             "listening",
             "secrecy",
@@ -30,7 +31,7 @@ pytest.register_assert_rewrite(
     )
 )
 
-from connectors.contract import acting, declared, delivering, faulty, following, listening, pushed, reading, secrecy  # noqa: E402, F401
+from connectors.contract import acting, declared, delivering, faulty, following, handing, listening, pushed, reading, secrecy  # noqa: E402, F401
 from connectors.contract.scenario import Scenario  # noqa: E402
 from connectors.contract.suite import contract_tests  # noqa: E402
 

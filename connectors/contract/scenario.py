@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from connectors.registry import Entry
 
-Each = Literal["connector", "stream", "tagged", "document"]
+Each = Literal["connector", "stream", "tagged", "handed", "document"]
 
 
 @dataclass(frozen=True)

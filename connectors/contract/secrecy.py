@@ -16,6 +16,7 @@ from connectors.base import Document
 from connectors.contract.acting import NOBODY, notice, returned
 from connectors.contract.bench import Bench
 from connectors.contract.delivering import sample_document
+from connectors.contract.handing import orphans
 from connectors.contract.pushed import Receiver
 from connectors.contract.scenario import scenario, skip
 from connectors.errors import ConnectorError
@@ -90,6 +91,11 @@ def acts(bench: Bench, connector: Any) -> list[Callable[[], object]]:
         steps.append(lambda: connector.notify(notice(bench.sim.employ(1)[0], NOBODY)))
     if "sign_in" in bench.manifest.roles:
         steps.append(lambda: connector.signed_in(returned(bench, bench.sim.employ(1)[0])))
+    for name, stream in bench.manifest.streams.items():
+        if stream.handover:
+            order = orphans(bench, name)
+            steps += [lambda: list(connector.waiting()), partial(connector.hand_over, order)]
+            steps.append(partial(connector.handed, order, bench.sim.now()))
     return steps
 
 

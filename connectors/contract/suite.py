@@ -2,7 +2,7 @@
 
 The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
 misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``acting`` (tags, notices, sign-in),
-``pushed`` (webhooks), ``listening`` (kept connections) and ``secrecy`` (logs, errors, budgets).
+``handing`` (owners change), ``pushed`` (webhooks), ``listening`` (kept connections) and ``secrecy`` (logs, errors, budgets).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def _subjects(entry: Entry, rule: Rule) -> list[str | None]:
         return [name for name, stream in manifest.streams.items() if stream.pulled or rule.role != "source"]
     if rule.each == "tagged":
         return [name for name, stream in manifest.streams.items() if stream.tags == "written"]
+    if rule.each == "handed":
+        return [name for name, stream in manifest.streams.items() if stream.handover]
     if rule.each == "document":
         return list(manifest.documents)
     return [None]

@@ -15,6 +15,7 @@ from connectors.wecom.approvals import ApprovalReading
 from connectors.wecom.calls import WeComCalls
 from connectors.wecom.check import Checks
 from connectors.wecom.groups import AT, GroupReading, newest
+from connectors.wecom.handing import HandingOver
 from connectors.wecom.walk import CHUNK, CustomerWalk
 
 STAFF_PAGE = 20
@@ -23,7 +24,7 @@ CUSTOMER_PAGE = 100
 UNUSABLE = {"aes_key": "wecom.callback_aes_key", "receiver": "wecom.callback_receiver"}
 
 
-class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, WeComCalls, Source, EventSource):
+class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, HandingOver, WeComCalls, Source, EventSource):
     """One corp as one self-built app sees it: only staff inside the app's visible range exist."""
 
     # -- reading

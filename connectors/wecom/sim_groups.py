@@ -95,8 +95,9 @@ class Chats:
         return self.event("dismiss", chat_id)
 
     def owner_left(self, userid: str) -> None:
-        """The owner of groups has left the company; nothing tells a self-built app of it."""
-        self.world.resign(userid)
+        """The owner of groups has left the company, now or a while ago; nothing tells a self-built app of it."""
+        if self.world.staff[userid].present:
+            self.world.resign(userid)
         for chat in self.chats.values():
             chat.status = 1 if chat.owner == userid else chat.status
 
@@ -116,7 +117,9 @@ class Chats:
         if not isinstance(limit, int) or not 1 <= limit <= 1000 or params.get("status_filter", 0) not in (0, 1, 2, 3):
             raise Refusal(40058)
         owners = self._owners(app, params)
+        state = params.get("status_filter", 0)
         found = [chat for chat in self.chats.values() if chat.external and self._shown(app, chat, owners)]
+        found = [chat for chat in found if not state or chat.status == state]
         found = sorted(found, key=lambda chat: chat.id)
         query = ("chats", tuple(sorted(owners or ())), params.get("status_filter", 0))
         after = self._resume(query, str(params.get("cursor", "")))

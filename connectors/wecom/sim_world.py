@@ -17,7 +17,8 @@ Event = dict[str, str | int | tuple[str, ...] | dict[str, str | int]]
 
 @dataclass
 class Staff:
-    """A member of the corp. follows: has the customer-contact function. licensed: has an interface licence."""
+    """A member of the corp. follows: has the customer-contact function. licensed: has an interface licence. verified: has
+    proved his name. idle: has not signed in for a year. room: customers that he may still take. left_at: when he left."""
 
     userid: str
     name: str
@@ -27,6 +28,10 @@ class Staff:
     department: int = 1
     position: str = "销售"
     alias: str = ""
+    verified: bool = True
+    idle: bool = False
+    room: int = 50_000
+    left_at: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -114,7 +119,7 @@ class World:
 
     def resign(self, userid: str) -> None:
         """A member leaves: he vanishes from the lists. A plain self-built app is told nothing. (docs: path/96302)"""
-        self.staff[userid].present = False
+        self.staff[userid].present, self.staff[userid].left_at = False, self.seconds
 
     # -- customers
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +22,9 @@ from connectors.wecom.sim_approvals import TEMPLATE, Approvals
 from connectors.wecom.sim_callback import Sender, event_xml
 from connectors.wecom.sim_gate import App, Gate, Limits, Refusal, refusal_text
 from connectors.wecom.sim_groups import Chats
-from connectors.wecom.sim_people import AGENT, BODIES, OPTIONS, Desk
+from connectors.wecom.sim_handing import Transfers
+from connectors.wecom.sim_paths import Path, paths
+from connectors.wecom.sim_people import AGENT, Desk
 from connectors.wecom.sim_world import Event, World
 
 CORP_ID = "ww0123456789abcdef"
@@ -31,20 +32,7 @@ SECRET = "sandbox-app-secret-of-the-self-built-app-01"  # noqa: S105 - a made-up
 CALLBACK_TOKEN = "HubTok2026"  # noqa: S105
 CALLBACK_KEY = "Zx8Kq2Lm5Np7Rt9Vw1Yb3Cd6Ef0Gh4Jk8Ls2Mn5Pq7B"
 """Not canonical base64, as keys made in the console often are."""
-APPROVALS = frozenset({"starttime", "endtime", "new_cursor", "size", "filters"})
-MESSAGE = frozenset(OPTIONS | set(BODIES))
 NAMES = ("阿明", "Lin 女士", "陈先生😀", "北辰采购", "小满")
-
-
-@dataclass(frozen=True)
-class Path:
-    """An API path. empty: the default lists that error answers carry too. params: all names it knows."""
-
-    method: str
-    answer: Callable[[App, Mapping[str, Any]], Answer]
-    params: frozenset[str] = frozenset()
-    empty: Answer = field(default_factory=dict)
-    right: str = "customer_contact"
 
 
 class WeComSimulator(Simulator):
@@ -61,57 +49,24 @@ class WeComSimulator(Simulator):
         self.chats = Chats(self.world)
         self.desk = Desk(self.world)
         self.approvals = Approvals(self.world)
+        self.transfers = Transfers(self.world, self.chats)
         self.gate = Gate(CORP_ID, self.now)
         self.app_grant = self.gate.add(App(SECRET, AGENT))
         self.limits = Limits(self.now)
         self.sender = Sender(CORP_ID, CALLBACK_TOKEN, CALLBACK_KEY, self.now)
         self.refusals, self.pages, self.work = 0, 0, 0.0
         super().__init__(now)
+        self.transfers.ledger = self.ledger.append
 
     # -- the platform
 
     def routes(self, app: Flask) -> None:
         """Everything below /cgi-bin/; any other path is a 404 with an empty body."""
-        self.paths = self._paths()
+        self.paths = paths(self)
         app.add_url_rule("/cgi-bin/<path:name>", view_func=self._answer, methods=["GET", "POST"])
         app.add_url_rule("/wwlogin/sso/login", view_func=lambda: self.desk.page(CORP_ID))
         app.register_error_handler(404, lambda error: Response(b"", status=404))
         app.register_error_handler(405, lambda error: Response(b"", status=404))
-
-    def _paths(self) -> dict[str, Path]:
-        api, contact = self.api, "externalcontact/"
-        user = frozenset({"userid"})
-        batch = frozenset({"userid_list", "cursor", "limit"})
-        follow: Answer = {"follow_user": []}
-        tags = Path("POST", api.get_corp_tag_list, frozenset({"tag_id", "group_id"}), {"tag_group": []})
-        return {
-            contact + "get_follow_user_list": Path("GET", api.get_follow_user_list, empty=follow),
-            contact + "list": Path("GET", api.list, user, {"external_userid": []}),
-            contact + "get": Path("GET", api.get, frozenset({"external_userid", "cursor"}), follow),
-            contact + "batch/get_by_user": Path("POST", api.get_by_user, batch, {"external_contact_list": []}),
-            contact + "get_corp_tag_list": tags,
-            contact + "groupchat/list": Path(
-                "POST",
-                self.chats.list,
-                frozenset({"status_filter", "owner_filter", "cursor", "limit"}),
-                {"group_chat_list": []},
-            ),
-            contact + "groupchat/get": Path("POST", self.chats.get, frozenset({"chat_id", "need_name"})),
-            contact + "mark_tag": Path(
-                "POST", self.desk.mark_tag, frozenset({"userid", "external_userid", "add_tag", "remove_tag"})
-            ),
-            "message/send": Path("POST", self.desk.send, MESSAGE, right="directory"),
-            "auth/getuserinfo": Path("GET", self.desk.getuserinfo, frozenset({"code"}), right="directory"),
-            "oa/getapprovalinfo": Path("POST", self.approvals.info, APPROVALS, {"sp_no_list": []}, "directory"),
-            "oa/getapprovaldetail": Path("POST", self.approvals.detail, frozenset({"sp_no"}), right="directory"),
-            "oa/gettemplatedetail": Path("POST", self.approvals.template, frozenset({"template_id"}), right="directory"),
-            "user/get": Path("GET", api.user, user, right="directory"),
-            "user/simplelist": Path(
-                "GET", api.simplelist, frozenset({"department_id", "fetch_child", "status"}), right="directory"
-            ),
-            "get_api_domain_ip": Path("GET", api.addresses, empty={"ip_list": []}, right=""),
-            "getcallbackip": Path("GET", api.addresses, empty={"ip_list": []}, right=""),
-        }
 
     def _answer(self, name: str) -> Response:
         path = self.paths.get(name)
@@ -122,6 +77,7 @@ class WeComSimulator(Simulator):
             with self.limits.hold(name):
                 time.sleep(self.work)
                 with self.lock:
+                    self.transfers.settle()
                     body = self._called(path, address) if path else self.gate.issue(request.args, address)
             answer = {"errcode": 0, "errmsg": "ok", **body}
         except Refusal as refusal:
@@ -339,6 +295,39 @@ class WeComSimulator(Simulator):
     def visit(self, url: str, member: str | None) -> str:
         """See ``Simulator.visit``."""
         return self.desk.visit(url, CORP_ID, member)
+
+    def serve(self, stream: str, member: str, count: int) -> list[str]:
+        """Customers of the member, or groups that he has opened."""
+        with self.lock:
+            made = [self._contact(i) for i in range(count)]
+            for contact in made:
+                self.world.add_customer(member, contact)
+            ids = [str(contact["external_userid"]) for contact in made]
+            if stream == "group":
+                return [str(self.chats.open(member, "采购群", [each])["ChatId"]) for each in ids]
+            return [f"{member}/{each}" for each in ids]
+
+    def dismiss(self, member: str) -> None:
+        """Nothing tells a self-built app of it."""
+        with self.lock:
+            self.chats.owner_left(member)
+
+    def owners(self, stream: str, key: str) -> set[str]:
+        """Who serves the customer, or owns the group."""
+        with self.lock:
+            self.transfers.settle()
+            if stream == "group":
+                held = {self.chats.chats[key].owner}
+            else:
+                held = {relation.userid for relation in self.world.followers(self._pair(key)[1])}
+            return {member for member in held if self.world.staff[member].present}
+
+    def decide(self, stream: str, key: str, what: str) -> bool:
+        """Customers are asked; groups are not."""
+        with self.lock:
+            if stream != "group":
+                self.transfers.decide(self._pair(key)[1], what)
+            return stream != "group"
 
     def kill_tokens(self) -> None:
         """Early revocation of all tokens: 40014."""

@@ -608,7 +608,8 @@ def test_every_scenario_has_a_connector_that_fails_it() -> None:
     bitten = {name for _, name in BROKEN} | {item[2] for item in MISDECLARED} | {item[3] for item in EDITS}
     bitten.add("a_document_sent_twice_is_there_once")
     from tests.contract.test_follow_bites import BROKEN as FOLLOWING
+    from tests.contract.test_hand_bites import BROKEN as HANDING
     from tests.contract.test_listen_bites import BROKEN as LISTENING
 
-    bitten |= {name for _, name in [*FOLLOWING, *LISTENING]}
+    bitten |= {name for _, name in [*FOLLOWING, *HANDING, *LISTENING]}
     assert {rule.check.__name__ for rule in RULES} == bitten
