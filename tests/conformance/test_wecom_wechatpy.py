@@ -288,6 +288,34 @@ def test_wechatpy_sends_a_message_and_learns_who_was_not_reached(sim, url):
     assert caught.value.errcode == 81013
 
 
+def test_wechatpy_reads_who_waits_by_page_and_by_cursor(sim, url):
+    old, new = sim.employ(2)
+    keys = sim.serve("customer", old, 3)
+    sim.dismiss(old)
+    contact = client_for(url).external_contact
+    pages = [contact.get_unassigned_list(page, 2) for page in (0, 1)]
+    rows = [row for page in pages for row in page["info"]]
+    assert [f"{row['handover_userid']}/{row['external_userid']}" for row in rows] == keys
+    assert [page["is_last"] for page in pages] == [False, True]
+    with pytest.raises(WeChatClientException) as caught:
+        contact.get_unassigned_list(0, 1001)
+    assert caught.value.errcode == 40058
+    # Its hand-over is the call of before 2021, which WeCom has replaced.
+    with pytest.raises(WeChatClientException):
+        contact.transfer(keys[0].split("/")[1], old, new)
+    assert sim.ledger == []
+
+
+def test_wechatpy_parses_the_events_of_a_hand_over(sim):
+    old, new = sim.employ(2)
+    key = sim.serve("customer", old, 1)[0].split("/")[1]
+    sim.transfers.transfer(sim.app_grant, {"handover_userid": old, "takeover_userid": new, "external_userid": [key]})
+    sim.decide("customer", key, "refuse")
+    (failed,) = [parse_message(event_xml(CORP_ID, event)) for event in sim.transfers.events]
+    assert isinstance(failed, ChangeExternalContactEvent)
+    assert (failed.change_type, failed.user_id, failed.external_user_id) == ("transfer_fail", new, key)
+
+
 def test_wechatpy_parses_the_event_of_an_approval(sim, url):
     from wechatpy.work.events import SysApprovalChangeEvent
 
