@@ -24,6 +24,7 @@ from hub.identity.ids import new_id
 from hub.identity.resolve import Incoming, Resolved, Resolver
 from hub.identity.sql import Body, SqlStore, Statistics, load
 from hub.identity.store import Change, Decision
+from hub.identity.weights import Model, shipped
 from hub.security.keyring import KeyRing
 
 REDO = 500
@@ -35,14 +36,14 @@ _EARLIEST = 946_684_800_000_000
 class Weighing:
     """rank: place of an account in the order of sources; named: what tells one list of customers from another.
 
-    single_source: no customer stands twice in one list.
+    single_source: no customer stands twice in one list. model: the weights of now.
     """
 
     def __init__(
         self, ring: KeyRing, rank: Callable[[int], int], named: Callable[[int], str], preset: str = "default",
-        *, single_source: bool = False,
+        *, single_source: bool = False, model: Callable[[], Model] = shipped,
     ) -> None:  # fmt: skip
-        self.ring, self._rank, self._named = ring, rank, named
+        self.ring, self._rank, self._named, self._model = ring, rank, named, model
         self._preset, self._single_source = preset, single_source
         self._statistics, self._blind = Statistics(), blind_of(ring)
         self._golden = Resolver(ring, rank)
@@ -76,7 +77,8 @@ class Weighing:
     # -- parts
 
     def _engine(self, now: int) -> Engine:
-        return Engine(self._blind, partial(new_id, now), preset=self._preset, single_source=self._single_source)
+        ids = partial(new_id, now)
+        return Engine(self._blind, ids, model=self._model(), preset=self._preset, single_source=self._single_source)
 
     def _store(self, conn: Connection, now: int, **more: Any) -> SqlStore:
         return SqlStore(conn, self.ring, self._statistics, now, **more)

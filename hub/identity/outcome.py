@@ -163,7 +163,7 @@ class Writer:
                 self.change.relations.append(Relation(branch.refs[0], parent.refs[0], "branch_of", 0.0))
             elif a.kind == b.kind == "person" and self._household(score):
                 first, second = sorted((a.refs[0], b.refs[0]))
-                self.change.relations.append(Relation(first, second, "household", score.bits))
+                self.change.relations.append(Relation(first, second, "household", score.bits, score.evidence))
 
     @staticmethod
     def _household(score: Score) -> bool:

@@ -32,7 +32,8 @@ _upsert_profile = Upsert(
 )
 _insert_keys = Upsert("identity_key", ("digest", "profile_ref", "kind", "customer_id"), ("digest", "profile_ref"))
 _insert_blocks = Upsert("block_key", ("digest", "nr"), ("digest", "nr"))
-_upsert_relation = Upsert("identity_relation", ("a", "b", "kind", "bits", "at"), ("a", "b", "kind"), update=("bits",))
+_RELATION = ("a", "b", "kind", "bits", "evidence", "at")
+_upsert_relation = Upsert("identity_relation", _RELATION, ("a", "b", "kind"), update=("bits", "evidence"))
 _REVIEW = ("a", "b", "reason", "bits", "worth", "evidence", "weights", "state", "by", "at")
 _upsert_review = Upsert("identity_review", _REVIEW, ("a", "b"), update=("reason", "bits", "worth", "evidence", "weights"))
 _upsert_decision = Upsert("identity_decision", ("a", "b", "verdict", "by", "at"), ("a", "b"), update=("verdict", "by", "at"))
@@ -293,13 +294,10 @@ class SqlStore:
     def _queues(self, change: Change) -> None:
         now = self.now
         self._forget_questions(change.looked)
-        _upsert_relation(self.conn, [(r.a, r.b, r.kind, r.bits, now) for r in change.relations])
+        _upsert_relation(self.conn, [(r.a, r.b, r.kind, r.bits, _json(r.evidence), now) for r in change.relations])
         _upsert_review(
             self.conn,
-            [
-                (r.a, r.b, r.reason, r.bits, r.worth, orjson.dumps(_weighed(r.evidence)).decode(), r.model, "open", None, now)
-                for r in change.reviews
-            ],
+            [(r.a, r.b, r.reason, r.bits, r.worth, _json(r.evidence), r.model, "open", None, now) for r in change.reviews],
         )
         many(self.conn, _CLOSE, change.closed)
         _insert_redo(self.conn, [(customer, reason, now) for customer, reason in change.queue.items()])
@@ -356,6 +354,10 @@ def forget(conn: Connection, refs: Collection[str]) -> None:
 def _evidence(link: Link) -> str | None:
     kept = facts(link)
     return orjson.dumps(kept).decode() if kept else None
+
+
+def _json(evidence: Iterable[Evidence]) -> str:
+    return orjson.dumps(_weighed(evidence)).decode()
 
 
 def _weighed(evidence: Iterable[Evidence]) -> list[list[Any]]:

@@ -126,6 +126,7 @@ class Relation(NamedTuple):
     b: str
     kind: RelationKind
     bits: float
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Saved(NamedTuple):

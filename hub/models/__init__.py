@@ -14,6 +14,7 @@ from hub.models.identity import (
     BlockKey,
     IdentityCount,
     IdentityDecision,
+    IdentityModel,
     IdentityRedo,
     IdentityRelation,
     IdentityReview,
@@ -32,8 +33,8 @@ from hub.models.user import Role, RoleUser, User
 __all__ = [
     "Account", "AccountStream", "AccountToken", "AuditEntry", "BlockKey", "CallCount", "ChatGroup", "ChatHit", "ChatRule",
     "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus",
-    "Event", "GroupMember", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityRedo", "IdentityRelation",
-    "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry", "Listening",
+    "Event", "GroupMember", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel", "IdentityRedo",
+    "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry", "Listening",
     "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund", "Role",
     "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag",
     "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",

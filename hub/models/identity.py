@@ -36,7 +36,8 @@ class IdentityDecision(Model, table=True):
 class IdentityReview(Model, table=True):
     """A question for a person: are these two profiles (a < b) one customer? state: open | closed | a verdict.
 
-    reason: uncertain | conflict | ambiguous. worth: pairs of records that the answer is expected to put right.
+    reason: uncertain | conflict | ambiguous. worth: pairs of records that the answer is expected to put right. until: when a
+    question that was put off (state unsure) is asked again.
     """
 
     __tablename__ = "identity_review"
@@ -51,16 +52,22 @@ class IdentityReview(Model, table=True):
     state: str = text(default="open")
     by: str | None = text(nullable=True)
     at: datetime = instant()
+    until: datetime | None = instant(nullable=True)
 
 
 class IdentityRelation(Model, table=True):
-    """Profile a stands in a relation to profile b: household | works_at | orders_for | branch_of | related."""
+    """Profile a stands in a relation to profile b: household | works_at | orders_for | branch_of | related.
+
+    evidence: [[kind, level, bits]] of what shows it. by: the person who said so; None where the hub found it.
+    """
 
     __tablename__ = "identity_relation"
     a: str = text(primary_key=True)
     b: str = text(primary_key=True, index=True)
     kind: str = text(primary_key=True)
     bits: float
+    evidence: list[Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    by: str | None = text(nullable=True)
     at: datetime = instant()
 
 
@@ -80,3 +87,16 @@ class IdentityCount(Model, table=True):
     kind: str = text(primary_key=True)
     value: str = text(primary_key=True)
     n: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class IdentityModel(Model, table=True):
+    """Weights that were fitted to the company's own data. data: the form of weights.yaml. learned: counts of what they were
+    learned from, without personal values. active: what is decided with; when none is, the shipped weights are."""
+
+    __tablename__ = "identity_model"
+    version: str = text(primary_key=True)
+    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    learned: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    active: bool = False
+    by: str = text()
+    at: datetime = instant()

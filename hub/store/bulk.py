@@ -54,7 +54,8 @@ class Upsert:
         self._names = names
         types = [model.c[name].type.compile(dialect=_POSTGRES).lower() for name in columns]
         # Documents and dates come as texts, ready for both databases.
-        self._types = ["text" if kind in ("json", "date") else kind for kind in types]
+        # FLOAT is PostgreSQL's word for a type that its protocol, and so the driver, knows as float8.
+        self._types = [{"json": "text", "date": "text", "float": "float8"}.get(kind, kind) for kind in types]
         # In the binary form a document is its text, and a date is not.
         self._direct, self._merges = "date" not in types, 0
         self._load = ", ".join(f'"{name}"::{kind}' for name, kind in zip(columns, self._types, strict=True))

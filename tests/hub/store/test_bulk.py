@@ -197,3 +197,13 @@ def test_delete_in_deletes_what_is_named_and_nothing_else(db: Database) -> None:
         delete_in(conn, "source_record", "ref", (f"r{i:05d}" for i in range(1, 2 * IN_LIMIT)))
         delete_in(conn, "source_record", "ref", ["absent", "absent"])
     assert set(held(db)) == {"r00000"}
+
+
+def test_fractions_are_written_in_any_number(db: Database, count: int) -> None:
+    relation = Upsert("identity_relation", ("a", "b", "kind", "bits", "at"), ("a", "b", "kind"), update=("bits",))
+    assert write(db, relation, [(f"a{i}", "b", "household", i / 4, 1) for i in range(count)]) == count
+    assert write(db, relation, [(f"a{i}", "b", "household", i / 8, 1) for i in range(count)]) == count
+    with db.read() as conn:
+        assert {a: bits for a, bits in conn.execute(text("SELECT a, bits FROM identity_relation"))} == {
+            f"a{i}": i / 8 for i in range(count)
+        }
