@@ -220,7 +220,7 @@ def _places(found: Features, fields: dict[str, Any]) -> None:
     parts = [fields.get(name, "") or "" for name in _GIVEN]
     address, region = fields.get("address", ""), fields.get("region", "")
     if region and not any(parts):
-        address = region.replace(",", "") + ("" if address.startswith(region[:2]) else address) if address else region
+        address = address if address.startswith(region[:2]) else region.replace(",", "") + address
     if address or any(parts):
         place = addresses.place(address, *parts)
         if place != addresses.NOWHERE:

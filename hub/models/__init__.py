@@ -34,8 +34,8 @@ __all__ = [
     "Account", "AccountStream", "AccountToken", "AuditEntry", "BlockKey", "CallCount", "ChatGroup", "ChatHit", "ChatRule",
     "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus",
     "Event", "GroupMember", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel", "IdentityRedo",
-    "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill", "LedgerEntry", "Listening",
-    "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined", "Refund", "Role",
-    "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag",
-    "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
+    "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill",
+    "LedgerEntry", "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined",
+    "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff",
+    "StaffNotice", "Tag", "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
 ]  # fmt: skip

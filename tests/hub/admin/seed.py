@@ -19,7 +19,8 @@ from hub.core import Hub
 from hub.events.attempt import receipt_json
 from hub.events.documents import to_json
 from hub.events.mint import event_id
-from hub.identity import service
+from hub.identity import review, service
+from hub.identity.evidence import Weighing
 from hub.identity.keys import digest_of
 from hub.identity.resolve import Incoming, Resolver
 from hub.identity.sources import Ranks
@@ -75,6 +76,7 @@ class Seeded:
         self.quarantined = ""
         self.push = ""
         self.running = 0
+        self.question = ("", "")
 
     def insert(self, model: Any, *rows: dict[str, Any]) -> None:
         with self.hub.db.write() as conn:
@@ -110,6 +112,7 @@ def seed(hub: Hub) -> Seeded:
     _deliveries(made)
     _quarantine(made)
     _inbox(made)
+    _questions(made)
     return made
 
 
@@ -322,3 +325,21 @@ def _inbox(made: Seeded) -> None:
         made.push = key
     counter = {"account_id": form, "reason": "bad_signature", "day": f"{made.hub.now():%Y-%m-%d}", "count": 3}
     made.insert(PushCounter, {**counter, "last_at": to_us(made.ago(minutes=30))})
+
+
+def _questions(made: Seeded) -> None:
+    """Who shares a number and an address under two names, twice: one question is open and one answered; and a firm's branch."""
+    home = {"phones": ["+8613566667777"], "address": "浙江省杭州市西湖区文三路5号", "region": "浙江省 杭州市"}
+    other = {"phones": ["+8613577778888"], "address": "浙江省杭州市滨江区江南大道100号"}
+    people = [
+        ("crm", "c-401", {**home, "display_name": "欧阳晓岚", "emails": ["xiaolan@example.com"], "stage": "签约"}),
+        ("tmall", "b-9401", {**home, "display_name": "李建国"}),
+        ("wecom", "wm-402", {**other, "display_name": "赵敏"}),
+        ("form", "f-402", {**other, "display_name": "钱进"}),
+    ]
+    weighing = Weighing(made.hub.ring, Ranks(made.hub), str)
+    with made.hub.db.write() as conn:
+        weighing.resolve(conn, [_incoming(made, key, name, fields) for key, name, fields in people], made.hub.now_us())
+    refs = [f"{made.account[key]}|{name}" for key, name, _ in people]
+    made.question = (refs[0], refs[1])
+    review.answer(made.hub, refs[2], refs[3], "related", kind="household", by="operator@hub.local")

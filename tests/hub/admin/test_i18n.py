@@ -12,10 +12,24 @@ import pytest
 import hub.admin
 from connectors.invoices import RED_REASONS
 from connectors.manifest import Manifest
-from hub.admin import customers, deliveries, i18n, inbox, invoices, outgoing, quarantine, reconcile, runs, show, tag_rules
+from hub.admin import (
+    customers,
+    deliveries,
+    i18n,
+    inbox,
+    invoices,
+    outgoing,
+    quarantine,
+    reconcile,
+    reviews,
+    runs,
+    show,
+    tag_rules,
+)
 from hub.admin.web import RANK
 from hub.events.mint import KINDS
 from hub.events.reconcile import judge
+from hub.identity import relations, review
 from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES
 
 ROOT = Path(hub.admin.__file__).parent
@@ -37,6 +51,7 @@ EXPECTED: dict[str, Any] = {
         "deliveries",
         "invoices",
         "outgoing",
+        "reviews",
         "quarantine",
         "inbox",
         "runs",
@@ -68,6 +83,12 @@ EXPECTED: dict[str, Any] = {
     "engine": ("embedded", "distributed"),
     "size": ("customer", "source_record", "orders", "delivery"),
     "tone": ("bad", "warn"),
+    "review": tuple(f"was_{verdict}" for verdict in review.VERDICTS),
+    "reviewview": reviews.VIEWS,
+    "reviewreason": reviews.REASONS,
+    "verdict": review.VERDICTS,
+    "mark": ("same", "part", "differ"),
+    "relation": relations.KINDS,
     "ledger": ("merge", "split", "not_same"),
     "party": ("name", "code", "tax_id", "phone", "address"),
     "step": ("send", "find", "finish", "retry", "cancel", "reverse"),

@@ -13,7 +13,10 @@ def test_every_page_opens(admin: Any, made: Any) -> None:
 
 def pages(made: Any) -> list[str]:
     """One address of every page there is."""
-    customer = made.customers["王小红"]
+    customer, question = (
+        made.customers["王小红"],
+        "&".join(f"{name}={quote(ref)}" for name, ref in zip("ab", made.question, strict=True)),
+    )
     return [
         "/", "/customers", "/customers?q=王小红", f"/customers/{customer}", f"/customers/{customer}/split",
         f"/customers/{customer}/merge?q=李伟", "/deliveries", "/deliveries?state=rejected",
@@ -22,5 +25,6 @@ def pages(made: Any) -> list[str]:
         f"/quarantine/record?ref={quote(made.quarantined)}", "/quarantine/replay", "/inbox",
         f"/inbox/push?key={quote(made.push)}", "/runs", "/runs/3", f"/runs/{made.running}", "/accounts", "/accounts/new",
         "/accounts/new/wecom", *(f"/accounts/{key}" for key in made.account), "/accounts/crm/config", "/connectors",
-        "/connectors/kingdee", "/users", "/about", "/password",
+        "/connectors/kingdee",
+        "/reviews", "/reviews?view=answered", f"/reviews/pair?{question}", "/users", "/about", "/password",
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hub.identity.extract import extract
 from hub.identity.normal import areas
 from hub.identity.normal.addresses import NOWHERE, Place, place
 
@@ -99,3 +100,9 @@ def test_short_provinces(full: str, short: str) -> None:
 )
 def test_short_cities(full: str, short: str) -> None:
     assert areas.short_city(full) == short
+
+
+@pytest.mark.parametrize("address", ["浙江省杭州市西湖区文三路5号", "西湖区文三路5号"])
+def test_a_region_beside_an_address_takes_nothing_from_it(address: str) -> None:
+    found = extract({"fields": {"display_name": "张伟", "region": "浙江省 杭州市", "address": address}}).places[0]
+    assert (found.city, found.district, found.road, found.number) == ("杭州", "西湖", "文三路", "5")

@@ -170,7 +170,11 @@ def test_profiles_are_named_as_people_do(asked: Site) -> None:
 
 def test_uncertain_ones_are_asked_about_in_a_crowd(site: Site) -> None:
     crowd(site, 500_000)
-    bring(site, ("crm/a", {"display_name": "张伟", "address": "杭州市"}), ("shop/b", {"display_name": "张伟", "address": "杭州市"}))
+    bring(
+        site,
+        ("crm/a", {"display_name": "张伟", "address": "杭州市"}),
+        ("shop/b", {"display_name": "张伟", "address": "杭州市"}),
+    )
     assert not site.together("crm/a", "shop/b")
     assert [item["reason"] for item in review.queue(site.hub)] == ["uncertain"]
     review.answer(site.hub, *refs(site), "same", by="ops")

@@ -204,6 +204,5 @@ def test_fractions_are_written_in_any_number(db: Database, count: int) -> None:
     assert write(db, relation, [(f"a{i}", "b", "household", i / 4, 1) for i in range(count)]) == count
     assert write(db, relation, [(f"a{i}", "b", "household", i / 8, 1) for i in range(count)]) == count
     with db.read() as conn:
-        assert {a: bits for a, bits in conn.execute(text("SELECT a, bits FROM identity_relation"))} == {
-            f"a{i}": i / 8 for i in range(count)
-        }
+        found = {row.a: row.bits for row in conn.execute(text("SELECT a, bits FROM identity_relation"))}
+    assert found == {f"a{i}": i / 8 for i in range(count)}
