@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from pyrate_limiter import AbstractBucket, InMemoryBucket, Limiter, Rate
+from pyrate_limiter import AbstractBucket, InMemoryBucket, Limiter, Rate, RateItem, SingleBucketFactory
 
 from connectors.errors import Throttled
 from connectors.manifest import Budget
@@ -35,12 +35,24 @@ def rates(budget: Budget, share: float = 1.0) -> list[Rate]:
     return [Rate(max(1, int(limit * share)), span) for limit, span in parts if limit]
 
 
+class _Sweeping(SingleBucketFactory):
+    """Forgets old calls when a new one comes. By itself the library keeps a thread for each limiter, which never ends."""
+
+    def __init__(self, bucket: AbstractBucket) -> None:
+        super().__init__(bucket, schedule_leak=False)
+
+    def get(self, item: RateItem) -> AbstractBucket:
+        """The bucket without what is too old to count."""
+        self.bucket.leak(item.timestamp)
+        return self.bucket
+
+
 class _Gate:
     def __init__(self, budget: Budget, bucket: Callable[[list[Rate], str], AbstractBucket], key: str) -> None:
         self.match = budget.match
         self.parallel = threading.BoundedSemaphore(budget.parallel) if budget.parallel else None
-        self.all = Limiter(bucket(rates(budget), key)) if rates(budget) else None
-        self.background = Limiter(bucket(rates(budget, 0.8), key + ":background")) if rates(budget) else None
+        self.all = Limiter(_Sweeping(bucket(rates(budget), key))) if rates(budget) else None
+        self.background = Limiter(_Sweeping(bucket(rates(budget, 0.8), key + ":background"))) if rates(budget) else None
 
 
 class MemoryBudgets:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from pyrate_limiter import InMemoryBucket
 
 from connectors.budgets import BACKGROUND, DAY, MemoryBudgets, rates
 from connectors.errors import Throttled
@@ -106,3 +107,20 @@ def test_slow_makes_everybody_wait_and_the_longest_wins() -> None:
     with held.hold("a", PERSON, slept.append):
         pass
     assert 29 < slept[0] <= 30
+
+
+def test_budgets_start_no_threads_and_forget_old_calls() -> None:
+    before = threading.active_count()
+    many = [MemoryBudgets([Budget(match="*", per_second=5, per_minute=100)]) for _ in range(50)]
+    for budgets in many:
+        with budgets.hold("call", 0, time.sleep):
+            pass
+    assert threading.active_count() == before
+    bucket = InMemoryBucket(rates(Budget(match="*", per_second=100)))
+    budgets = MemoryBudgets([Budget(match="*", per_second=100)], bucket=lambda found, key: bucket)
+    with budgets.hold("call", 0, time.sleep):
+        pass
+    time.sleep(1.05)
+    with budgets.hold("call", 0, time.sleep):
+        pass
+    assert bucket.count() == 1, "what is older than the longest span is not kept"
