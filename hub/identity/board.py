@@ -11,9 +11,10 @@ from hub.identity.cluster import Outcome
 from hub.identity.features import Features
 from hub.identity.frequency import Frequency, counted
 from hub.identity.keying import Keys, Plain, keys, role
+from hub.identity.parts import Atoms, Parts, claims, proven
 from hub.identity.quick import Component
 from hub.identity.store import MOST_HOLDERS, Decision, Store
-from hub.identity.unit import Unit, join, of_profile
+from hub.identity.unit import Unit, of_profile
 from hub.identity.weights import Model
 
 MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
@@ -50,7 +51,7 @@ class Board:
     pieces: dict[str, Piece] = field(default_factory=dict)
     frequency: Frequency = field(init=False)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    index: dict[Plain, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    index: dict[Plain, dict[str, None]] = field(default_factory=dict)
     crowds: set[Plain] = field(default_factory=set)
     different: dict[str, set[str]] = field(default_factory=dict)
     same: list[Decision] = field(default_factory=list)
@@ -62,6 +63,11 @@ class Board:
         self._looked: set[Plain] = set()
         self._loaded: set[str] = set()
         self._labels: dict[Plain, Counter[str]] = {}
+        self._digests: dict[Plain, bytes] = {}
+        self._shared: dict[Plain, dict[str, None]] = {}
+        self._homes: dict[str, list[str]] = defaultdict(list)
+        self._made: dict[tuple[str, ...], Unit] = {}
+        self._whole: dict[int, Unit] = {}
 
     # -- what comes in
 
@@ -76,7 +82,7 @@ class Board:
                 continue
             piece = Piece(ref, of_profile(ref, features), old.customer if old else "", features)
             fresh.append(piece)
-            self.pieces[ref] = piece
+            self._put(piece)
             if old is None:
                 self.counts.update(counted(features))
         self._begin(fresh)
@@ -100,9 +106,20 @@ class Board:
     def _keys(self, piece: Piece) -> Keys:
         """A profile's own keys, in the index of who shares which."""
         piece.keys = keys(piece.unit)
-        for key in piece.keys.stored:
-            self.index[key][piece.ref] = None
+        self._enter(piece.ref, piece.keys.stored)
         return piece.keys
+
+    def _enter(self, ref: str, found: Iterable[Plain]) -> None:
+        """Put a profile's keys into the index."""
+        index, shared = self.index, self._shared
+        for key in found:
+            refs = index.get(key)
+            if refs is None:
+                index[key] = {ref: None}
+            elif ref not in refs:
+                refs[ref] = None
+                if len(refs) == 2:
+                    shared[key] = refs
 
     def _begin(self, fresh: list[Piece]) -> None:
         self.frequency = Frequency(self.store.counts(), self.model.least, more=self.counts, expected=self.expected)
@@ -115,8 +132,12 @@ class Board:
 
     def _look(self, wanted: Sequence[tuple[str, list[Plain]]]) -> bool:
         """Read the holders of keys and load their customers; whether anything new came."""
-        plain = {self.blind(*key): key for _, found in wanted for key in found if key not in self._looked}
-        self._looked.update(plain.values())
+        plain = {}
+        for _, found_keys in wanted:
+            for key in found_keys:
+                if key not in self._looked:
+                    self._looked.add(key)
+                    plain[self.digest(key)] = key
         rows: dict[Plain, dict[str, str]] = defaultdict(dict)
         for digest, ref, customer in self.store.holders(list(plain)):
             rows[plain[digest]][ref] = customer
@@ -128,11 +149,11 @@ class Board:
                 if role(key[0]) == "strong" and len(found) <= most(key[0]) + _JUST:
                     self.generic |= found
                 continue
-            self.index[key].update(dict.fromkeys(refs))
+            for ref in refs:
+                self._enter(ref, (key,))
             customers |= found
         for ref, found_keys in wanted:
-            for key in found_keys:
-                self.index[key][ref] = None
+            self._enter(ref, found_keys)
         self._labels.clear()
         return self._load(customers)
 
@@ -145,8 +166,20 @@ class Board:
         for profile in self.store.members(missing):
             if profile.ref not in self.pieces:
                 features = Features.load(profile.features)
-                self.pieces[profile.ref] = Piece(profile.ref, of_profile(profile.ref, features), profile.customer)
+                self._put(Piece(profile.ref, of_profile(profile.ref, features), profile.customer))
         return True
+
+    def _put(self, piece: Piece) -> None:
+        self.pieces[piece.ref] = piece
+        if piece.customer:
+            self._homes[piece.customer].append(piece.ref)
+
+    def digest(self, key: Plain) -> bytes:
+        """A key's blind index."""
+        found = self._digests.get(key)
+        if found is None:
+            found = self._digests[key] = self.blind(*key)
+        return found
 
     def _decisions(self) -> None:
         self.different, self.same = {}, []
@@ -161,7 +194,10 @@ class Board:
         """Keys that only a whole group has (one's number with another's name): look for them; whether anything new came."""
         wanted = []
         for unit in units:
-            if unit.size == 1 or not any(self.pieces[ref].features is not None for ref in unit.refs):
+            if unit.size == 1 or id(unit) in self._whole:
+                continue
+            self._whole[id(unit)] = unit
+            if not any([self.pieces[ref].features is not None for ref in unit.refs]):
                 continue
             have: set[Plain] = set()
             for ref in unit.refs:
@@ -172,8 +208,7 @@ class Board:
             more = [key for key in whole.stored if key not in have]
             if more:
                 self.extra_keys[unit.refs[-1]] = set(more)
-                for key in more:
-                    self.index[key][unit.refs[-1]] = None
+                self._enter(unit.refs[-1], more)
             looked = [key for key in whole.looked if key not in self._looked]
             if looked:
                 wanted.append((unit.refs[-1], looked))
@@ -184,82 +219,59 @@ class Board:
 
     # -- who belongs together
 
-    def components(self) -> list[Component]:
-        """Atoms (profiles that proofs join) in groups that are worth comparing."""
-        atoms, place = self._atoms()
-        groups = _Union(len(atoms))
-        linked: set[tuple[int, int]] = set()
-        by_customer: dict[str, list[int]] = defaultdict(list)
-        for ref, piece in self.pieces.items():
-            if piece.customer:
-                by_customer[piece.customer].append(place[ref])
-        shared = []
-        for key, refs in self.index.items():
-            if len(refs) > 1 and key not in self.crowds:
-                found = {place[ref] for ref in refs if ref in place}
-                if len(found) <= max(2 * most(key[0]), 12):
-                    shared.append(found)
-        for found in (*map(set, by_customer.values()), *shared):
-            if len(found) > 1:
+    def components(self) -> tuple[list[Unit], list[Component]]:
+        """Units that nothing on the table could be one with; and atoms (profiles that proofs join) in groups worth comparing."""
+        atoms = Atoms(proven(self._claims(), self._may_be_one), lambda ref: self.pieces[ref].unit, self._made)
+        parts, linked = Parts(), dict[tuple[str, str], None]()
+        for refs, bound in self._together():
+            found = atoms.heads(refs)
+            if 1 < len(found) <= bound:
                 members = sorted(found)
-                for number, i in enumerate(members):
-                    groups.join(members[0], i)
-                    linked.update((i, j) for j in members[number + 1 :])
-        return self._split(atoms, groups, linked)
+                for i, one in enumerate(members):
+                    parts.join(members[0], one)
+                    linked.update(dict.fromkeys([(one, other) for other in members[i + 1 :]]))
+        members_of = parts.groups(sorted({ref for pair in linked for ref in pair}))
+        pairs: dict[str, list[tuple[str, str]]] = {root: [] for root in members_of}
+        for pair in linked:
+            pairs[parts.root(pair[0])].append(pair)
+        grouped = {ref for refs in members_of.values() for ref in refs}
+        heads = (ref for ref in self.pieces if ref not in grouped and atoms.head.get(ref, ref) == ref)
+        return [atoms.unit(ref) for ref in heads], [self._component(atoms, refs, pairs[root]) for root, refs in members_of.items()]
 
-    def _split(self, atoms: list[Unit], groups: _Union, linked: set[tuple[int, int]]) -> list[Component]:
-        members: dict[int, list[int]] = defaultdict(list)
-        for i in range(len(atoms)):
-            members[groups.root(i)].append(i)
-        pairs: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for i, j in linked:
-            pairs[groups.root(i)].append((i, j))
-        found = []
-        for root, inside in members.items():
-            local = {i: number for number, i in enumerate(inside)}
-            links = sorted((local[i], local[j]) for i, j in pairs[root])
-            found.append(Component([atoms[i] for i in inside], links, *self._stored([atoms[i] for i in inside])))
-        return found
+    def _component(self, atoms: Atoms, refs: list[str], pairs: list[tuple[str, str]]) -> Component:
+        place = {ref: i for i, ref in enumerate(refs)}
+        owners, fresh, units = [], [], [atoms.unit(ref) for ref in refs]
+        for unit in units:
+            inside = [self.pieces[ref] for ref in unit.refs]
+            owners.append(frozenset([piece.customer for piece in inside if piece.customer]))
+            fresh.append(any([piece.features is not None or piece.recalled for piece in inside]))
+        return Component(units, sorted([(place[a], place[b]) for a, b in pairs]), owners, fresh)
 
-    def _stored(self, atoms: list[Unit]) -> tuple[list[frozenset[str]], list[bool]]:
-        """The customers that each atom is stored with, and whether something in it is new."""
-        pieces = [[self.pieces[ref] for ref in atom.refs] for atom in atoms]
-        owners = [frozenset(piece.customer for piece in inside if piece.customer) for inside in pieces]
-        return owners, [any(piece.features is not None or piece.recalled for piece in inside) for inside in pieces]
+    def _together(self) -> Iterable[tuple[Iterable[str], int]]:
+        """Refs that may be one because they share a customer or a key, and how many atoms of them are a crowd."""
+        for found in self._homes.values():
+            if len(found) > 1:
+                yield found, len(found)
+        pieces, crowds = self.pieces, self.crowds
+        for key, refs in self._shared.items():
+            if key not in crowds:
+                yield [ref for ref in refs if ref in pieces], max(2 * most(key[0]), 12)
 
-    def _atoms(self) -> tuple[list[Unit], dict[str, int]]:
-        """Profiles joined by proofs and by people, unless people have parted them or they are of two kinds."""
-        refs = sorted(self.pieces)
-        number = {ref: i for i, ref in enumerate(refs)}
-        holders: dict[Any, list[int]] = defaultdict(list)
-        for i, ref in enumerate(refs):
-            unit = self.pieces[ref].unit
-            for proof in unit.proofs:
-                holders[proof].append(i)
-            for code in unit.code:
-                holders["code", code].append(i)
-        wanted = [(number[d.a], number[d.b]) for d in self.same if d.a in number and d.b in number]
-        for found in sorted(found for found in holders.values() if len(found) > 1):
-            # With the first that it may be joined with: one that people parted from the first may belong to another.
-            wanted += [(found[j], found[i]) for i in range(1, len(found)) for j in range(i)]
-        groups = _Union(len(refs))
-        inside: dict[int, list[str]] = {}
-        for one, other in wanted:
-            i, j = groups.root(one), groups.root(other)
-            if i == j:
-                continue
-            a, b = inside.get(i, [refs[i]]), inside.get(j, [refs[j]])
-            if self._may_be_one(a, b):
-                groups.join(i, j)
-                inside[groups.root(i)] = a + b
-        members: dict[int, list[str]] = {}
-        for i, ref in enumerate(refs):
-            members.setdefault(groups.root(i), []).append(ref)
-        parts = [[self.pieces[ref].unit for ref in found] for found in members.values()]
-        atoms = [join(units) if len(units) > 1 else units[0] for units in parts]
-        return atoms, {ref: i for i, found in enumerate(members.values()) for ref in found}
+    def _claims(self) -> Iterable[tuple[str, str, bool]]:
+        """Profiles that people or proofs join."""
+        holders: dict[Any, list[str]] = defaultdict(list)
+        for ref, piece in self.pieces.items():
+            for proof in piece.unit.proofs:
+                holders[proof].append(ref)
+            for code in piece.unit.code:
+                holders["code", code].append(ref)
+        for said in self.same:
+            if said.a in self.pieces and said.b in self.pieces:
+                yield said.a, said.b, True
+        yield from claims(found for found in holders.values() if len(found) > 1)
 
-    def _may_be_one(self, a: list[str], b: list[str]) -> bool:
+    def _may_be_one(self, a: Collection[str], b: Collection[str], said: bool) -> bool:
+        """Whether a proof may join two: people have not parted them, and they are not of two kinds."""
         if self.different and any(not self.different.get(ref, _NONE).isdisjoint(b) for ref in a):
             return False
         units = [self.pieces[ref].unit for ref in (*a, *b)]
@@ -313,21 +325,3 @@ def label(kind: str, unit: Unit) -> str:
         if name.sounds:
             return " ".join(min(name.sounds))
     return ""
-
-
-class _Union:
-    """Union-find over numbers."""
-
-    def __init__(self, size: int) -> None:
-        self.parent = list(range(size))
-
-    def root(self, i: int) -> int:
-        while self.parent[i] != i:
-            self.parent[i] = self.parent[self.parent[i]]
-            i = self.parent[i]
-        return i
-
-    def join(self, i: int, j: int) -> None:
-        i, j = self.root(i), self.root(j)
-        if i != j:
-            self.parent[max(i, j)] = min(i, j)

@@ -67,12 +67,20 @@ class Engine:
     def resolve(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
         """Decide a batch and apply it to the store. A record that has not changed changes nothing."""
         with _no_collector(len(arrivals)):
-            board = Board(store, self.blind, self.model, self.expected)
-            pieces = board.arrive(arrivals)
-            return self._settle(store, board, pieces) if pieces else Change()
+            return self._resolved(store, arrivals)
+
+    def _resolved(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
+        # Of its own, so that all that lay on the table is gone before the collector looks for cycles again.
+        board = Board(store, self.blind, self.model, self.expected)
+        pieces = board.arrive(arrivals)
+        return self._settle(store, board, pieces) if pieces else Change()
 
     def redo(self, store: Store, customers: Collection[str]) -> Change:
         """Look at stored customers again, with all that is known now."""
+        with _no_collector(len(customers)):
+            return self._redone(store, customers)
+
+    def _redone(self, store: Store, customers: Collection[str]) -> Change:
         board = Board(store, self.blind, self.model, self.expected)
         pieces = board.recall(customers)
         return self._settle(store, board, pieces, done=list(customers))
@@ -92,8 +100,9 @@ class Engine:
         return change
 
     def _group(self, board: Board, context: Context, pieces: Iterable[Piece]) -> Outcome:
-        whole = Outcome()
-        for component in board.components():
+        alone, components = board.components()
+        whole = Outcome(units=alone)
+        for component in components:
             key = tuple(atom.refs[0] for atom in component.atoms), tuple(component.pairs)
             found = board.settled.get(key)
             if found is None:

@@ -84,7 +84,7 @@ class Writer:
         if features is not None or more:
             piece.keys = piece.keys or keys(piece.unit)
             plain = dict.fromkeys([*piece.keys.stored, *(more or ())])
-            stored = tuple(Key(self.board.blind(kind, value), kind, role(kind)) for kind, value in plain)
+            stored = tuple(Key(self.board.digest(key), key[0], role(key[0])) for key in plain)
         self.change.saved.append(Saved(ref, customer, features, stored, not piece.customer))
         if moved:
             self.change.links.append(self._link(ref, customer, reasons.get(ref)))
