@@ -197,7 +197,7 @@ class Board:
             if unit.size == 1 or id(unit) in self._whole:
                 continue
             self._whole[id(unit)] = unit
-            if not any([self.pieces[ref].features is not None for ref in unit.refs]):
+            if not any(self.pieces[ref].features is not None for ref in unit.refs):
                 continue
             have: set[Plain] = set()
             for ref in unit.refs:
@@ -220,7 +220,7 @@ class Board:
     # -- who belongs together
 
     def components(self) -> tuple[list[Unit], list[Component]]:
-        """Units that nothing on the table could be one with; and atoms (profiles that proofs join) in groups worth comparing."""
+        """Units that nothing here could be one with; and atoms (profiles that proofs join) in groups worth comparing."""
         atoms = Atoms(proven(self._claims(), self._may_be_one), lambda ref: self.pieces[ref].unit, self._made)
         parts, linked = Parts(), dict[tuple[str, str], None]()
         for refs, bound in self._together():
@@ -236,7 +236,9 @@ class Board:
             pairs[parts.root(pair[0])].append(pair)
         grouped = {ref for refs in members_of.values() for ref in refs}
         heads = (ref for ref in self.pieces if ref not in grouped and atoms.head.get(ref, ref) == ref)
-        return [atoms.unit(ref) for ref in heads], [self._component(atoms, refs, pairs[root]) for root, refs in members_of.items()]
+        return [atoms.unit(ref) for ref in heads], [
+            self._component(atoms, refs, pairs[root]) for root, refs in members_of.items()
+        ]
 
     def _component(self, atoms: Atoms, refs: list[str], pairs: list[tuple[str, str]]) -> Component:
         place = {ref: i for i, ref in enumerate(refs)}
@@ -244,7 +246,7 @@ class Board:
         for unit in units:
             inside = [self.pieces[ref] for ref in unit.refs]
             owners.append(frozenset([piece.customer for piece in inside if piece.customer]))
-            fresh.append(any([piece.features is not None or piece.recalled for piece in inside]))
+            fresh.append(any(piece.features is not None or piece.recalled for piece in inside))
         return Component(units, sorted([(place[a], place[b]) for a, b in pairs]), owners, fresh)
 
     def _together(self) -> Iterable[tuple[Iterable[str], int]]:

@@ -57,6 +57,8 @@ def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) 
     """Odds against strangers, one of the household and a colleague together: who lives with somebody shares his number and his
     address, so that these two say little about which of them it is."""
     kinds = {item.kind for item in evidence if item.bits > 0}
+    if kinds.isdisjoint(_SHARED):
+        return Score(bits, tuple(evidence))
     total, nearest, name = 2.0**-bits, bits, ""
     for other, needed in (("household", _HOME), ("colleagues", _OFFICE)):
         if kinds.isdisjoint(needed):
@@ -75,3 +77,4 @@ def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) 
 
 _LENT = "phone"
 _HOME, _OFFICE = frozenset({"phone", "place", "mail"}), frozenset({"work", "mail"})
+_SHARED = _HOME | _OFFICE

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,20 +17,25 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
-from hub.identity import rows
+from hub.identity import asking, rows
 from hub.identity.evidence import Weighing
 from hub.identity.resolve import Incoming
 from hub.identity.schema import Schema
 from hub.identity.store import Decision
 from hub.store import database
+from hub.store.bulk import driver
 
-BATCH, STREAM = 2000, 100
-"""Records a transaction, read in bulk and one by one."""
+BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 2000
+"""In bulk: records decided together, and such batches in one transaction; one by one: records in one transaction. AGAIN:
+customers that are looked at again together."""
+_BULK = ("cache_size=-262144", "wal_autocheckpoint=65536")
+_USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
+"""SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom."""
 
 
 class FileFault(ValueError):
@@ -160,6 +166,27 @@ def store(url: str = "") -> Iterator[Hub]:
             database.PRAGMAS = pragmas
 
 
+@contextmanager
+def in_bulk(db: database.Database) -> Iterator[None]:
+    """Much at once: SQLite keeps more pages in memory, and objects that make no cycles are not looked through for some."""
+    _tell(db, _BULK)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+        _tell(db, _USUAL)
+
+
+def _tell(db: database.Database, pragmas: Iterable[str]) -> None:
+    if db.dialect == "sqlite":
+        with db.write() as conn:
+            for pragma in pragmas:
+                driver(conn).execute("PRAGMA " + pragma)
+
+
 class FileRun:
     """One file through one store."""
 
@@ -174,10 +201,12 @@ class FileRun:
         """All records of the file, in its order; then the second looks that later records have made due."""
         began = time.perf_counter()
         incoming = map(self._incoming, read(path, self.schema))
-        while batch := list(islice(incoming, STREAM if stream else BATCH)):
-            self._land(batch, one_by_one=stream)
-        while self._again():
-            pass
+        while stream and (batch := list(islice(incoming, STREAM))):
+            self._stream(batch)
+        with in_bulk(self.hub.db):
+            while self._land(incoming):
+                pass
+            self._settle()
         self.outcome.seconds += time.perf_counter() - began
 
     def _incoming(self, row: tuple[str, dict[str, Any], str]) -> Incoming:
@@ -185,22 +214,42 @@ class FileRun:
         number = self.lists.number(source)
         return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", record.get("at", 0) * 1_000_000, record)
 
-    def _land(self, batch: list[Incoming], *, one_by_one: bool) -> None:
+    def _land(self, incoming: Iterator[Incoming]) -> bool:
+        """Some batches in one transaction; whether there may be more."""
         with self.hub.db.write() as conn:
-            for part in [[item] for item in batch] if one_by_one else [batch]:
+            for _ in range(BATCHES):
+                batch = list(islice(incoming, BATCH))
+                self._resolve(conn, batch)
+                if len(batch) < BATCH:
+                    return False
+        return True
+
+    def _stream(self, batch: Sequence[Incoming]) -> None:
+        """One by one, in one transaction."""
+        with self.hub.db.write() as conn:
+            for item in batch:
                 began = time.perf_counter()
-                done = self.weighing.resolve(conn, part, self.hub.now_us())
-                insert_events(conn, done.events)
-                self.outcome.merged += done.merged
-                if one_by_one:
-                    self.outcome.times.append(time.perf_counter() - began)
+                self._resolve(conn, [item])
+                self.outcome.times.append(time.perf_counter() - began)
+
+    def _resolve(self, conn: Connection, batch: list[Incoming]) -> None:
+        done = self.weighing.resolve(conn, batch, self.hub.now_us())
+        insert_events(conn, done.events)
+        self.outcome.merged += done.merged
         self.outcome.records += len(batch)
+
+    def _settle(self) -> None:
+        """Second looks until none is due; then the questions that are left are bounded."""
+        while self._again():
+            pass
+        with self.hub.db.write() as conn:
+            asking.bound(conn)
 
     def _again(self) -> bool:
         with self.hub.db.write() as conn:
             if conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is None:
                 return False
-            insert_events(conn, self.weighing.redo(conn, self.hub.now_us()).events)
+            insert_events(conn, self.weighing.redo(conn, self.hub.now_us(), AGAIN).events)
             return True
 
     def answer(self, truth: Mapping[str, str], share: float) -> None:
@@ -209,6 +258,9 @@ class FileRun:
         began, most, asked, answers = time.perf_counter(), share * self.outcome.records, set[str](), 0
         while len(asked) < most:
             question = self._question()
+            if question is None:
+                self._settle()
+                question = self._question()
             if question is None:
                 break
             a, b = question
@@ -220,8 +272,7 @@ class FileRun:
                 insert_events(conn, done.events)
             asked |= {a, b}
             answers += 1
-        while self._again():
-            pass
+        self._settle()
         self.outcome.asked, self.outcome.answers = len(asked), answers
         self.outcome.seconds += time.perf_counter() - began
 

@@ -35,7 +35,9 @@ class Writer:
             if unit.orders:
                 self._receivers(unit)
         self._moves(outcome.units, homes)
-        self.change.looked = set(self.board.pieces)
+        # Who is new and alone was compared with nobody, and nobody has asked about him.
+        alone = {unit.refs[0] for unit in outcome.units if unit.size == 1}
+        self.change.looked = {ref for ref, piece in self.board.pieces.items() if piece.customer or ref not in alone}
         self._reviews(outcome.open)
         self.change.queue = {self.home[unit.refs[0]]: "neighbours" for unit in outcome.unsettled if unit.refs[0] in self.home}
         self._relations(outcome)
@@ -50,6 +52,8 @@ class Writer:
         """The customer of each group: the one that most of its profiles have, then the oldest; each customer to one group."""
         claims: list[tuple[int, str, int]] = []
         for number, unit in enumerate(units):
+            if unit.size == 1 and not self.board.pieces[unit.refs[0]].customer:
+                continue
             found = Counter(self.board.pieces[ref].customer for ref in unit.refs if self.board.pieces[ref].customer)
             claims += [(-count, customer, number) for customer, count in found.items()]
         homes = [""] * len(units)

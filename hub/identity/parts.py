@@ -70,7 +70,9 @@ def claims(holders: Iterable[list[str]]) -> Iterable[tuple[str, str, bool]]:
 class Atoms:
     """The units that proofs leave, by the smallest of their refs. made: units that were joined before, by their refs."""
 
-    def __init__(self, joined: Mapping[str, list[str]], alone: Callable[[str], Unit], made: dict[tuple[str, ...], Unit]) -> None:
+    def __init__(
+        self, joined: Mapping[str, list[str]], alone: Callable[[str], Unit], made: dict[tuple[str, ...], Unit]
+    ) -> None:
         self._joined, self._alone, self._made = joined, alone, made
         self.head = {ref: root for root, refs in joined.items() for ref in refs}
 

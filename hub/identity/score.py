@@ -44,7 +44,9 @@ class Context:
 
     def __init__(self, model: Model, frequency: Frequency, others: Others, *, single_source: bool = False) -> None:
         self.model, self.frequency, self.others, self.single_source = model, frequency, others, single_source
-        self.person, self.company = model.group("person"), model.group("company")
+        self.person, self.company = model.person, model.company
+        self.fixed_person, self.fixed_company = model.fixed["person"], model.fixed["company"]
+        self.people, self.companies = frequency.identities("person"), frequency.identities("company")
         self.borrowed = frequency.borrowed()
         self._priors = {kind: -log2(frequency.identities(kind)) for kind in ("person", "company", "other")}
 

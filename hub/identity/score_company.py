@@ -28,8 +28,9 @@ def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
 
 
 def _level(context: Context, kind: str, level: str, u: float | None = None) -> Evidence:
-    entry = context.company[kind, level]
-    return Evidence(kind, level, entry.bits if u is None else entry.m - log2(u))
+    if u is None:
+        return context.fixed_company[kind, level]
+    return Evidence(kind, level, context.company[kind, level].m - log2(u))
 
 
 def _names(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> list[Evidence]:
@@ -51,7 +52,7 @@ def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
         if others < 0:
             others = 20.0
         entry = context.company["brand", level]
-        return Evidence("brand", level, entry.m - log2((others + entry.shared) / context.frequency.identities("company")))
+        return Evidence("brand", level, entry.m - log2((others + entry.shared) / context.companies))
     long, short = sorted((x.brand + x.trade, y.brand + y.trade), key=len, reverse=True)
     if len(x.brand) > 2 and len(y.brand) > 2 and one_wrong(x.brand, y.brand):
         return _level(context, "brand", "near")
@@ -111,7 +112,7 @@ def _phone(a: Unit, b: Unit, context: Context) -> Evidence | None:
     for phone in (a.phones & b.phones) | (a.lands & b.lands):
         others = context.others("phone", phone, a, b)
         if others >= 0:
-            bits = level.m - log2((others + level.shared) / context.frequency.identities("company"))
+            bits = level.m - log2((others + level.shared) / context.companies)
             if best is None or bits > best.bits:
                 best = Evidence("phone", "same", bits)
     if best is not None:
@@ -136,7 +137,7 @@ def _domain(a: Unit, b: Unit, context: Context, same_brand: bool) -> Evidence | 
         level = context.company["domain", "same"]
         others = context.others("domain", next(iter(shared)), a, b)
         if others >= 0:
-            return Evidence("domain", "same", level.m - log2((others + level.shared) / context.frequency.identities("company")))
+            return Evidence("domain", "same", level.m - log2((others + level.shared) / context.companies))
     if a.domains and b.domains:
         return _level(context, "domain", "differ")
     if same_brand:

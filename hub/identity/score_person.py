@@ -15,20 +15,33 @@ from hub.identity.unit import Unit, domain_label
 
 def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
     """All evidence; each kind of fact at its best level, once."""
+    # What only one of the two has is no evidence: most questions are not even asked.
     name = _name(a, b, context)
-    found = [name, _phone(a, b, context, name), _mail(a, b, context, name)]
-    place, work = _place(a, b, context), _work(a, b, context)
+    found = [name]
+    if (a.phones and b.phones) or (a.sevens and b.sevens):
+        found.append(_phone(a, b, context, name))
+    if (a.mails and b.mails) or (a.handles and b.handles):
+        found.append(_mail(a, b, context, name))
+    place = _place(a, b, context) if a.places and b.places else None
+    work = _work(a, b, context) if (a.orgs or a.domains or a.lands) and (b.orgs or b.domains or b.lands) else None
     if place is not None and work is not None and place.bits > 0 and work.bits > 0:
         # The address of colleagues is their company's: the smaller of the two says little more.
         small = min(place, work, key=lambda item: item.bits)
         place, work = (item._replace(bits=item.bits * 0.3) if item is small else item for item in (place, work))
-    found += [_usual(a, b), place, work, _gender(a, b, context), _nick(a, b, context, name), _accounts(a, b, context)]
+    found += [_usual(a, b), place, work]
+    if a.genders and b.genders:
+        found.append(_gender(a, b, context))
+    if a.nicks or b.nicks:
+        found.append(_nick(a, b, context, name))
+    if a.accounts and b.accounts:
+        found.append(_accounts(a, b, context))
     return [item for item in found if item is not None]
 
 
 def _level(context: Context, kind: str, level: str, u: float | None = None) -> Evidence:
-    entry = context.person[kind, level]
-    return Evidence(kind, level, entry.bits if u is None else entry.m - log2(u))
+    if u is None:
+        return context.fixed_person[kind, level]
+    return Evidence(kind, level, context.person[kind, level].m - log2(u))
 
 
 # -- telephone
@@ -80,7 +93,7 @@ def _shared(context: Context, kind: str, value: str, a: Unit, b: Unit) -> Eviden
     if others < 0:
         return None
     level = context.person[kind, "same"]
-    return Evidence(kind, "same", level.m - log2((others + level.shared) / context.frequency.identities("person")))
+    return Evidence(kind, "same", level.m - log2((others + level.shared) / context.people))
 
 
 def _better(best: Evidence | None, item: Evidence | None) -> Evidence | None:
@@ -241,8 +254,7 @@ def _road(p: Place, q: Place, base: Evidence) -> Evidence:
 
 
 def _work(a: Unit, b: Unit, context: Context) -> Evidence | None:
-    companies = context.frequency.identities("company")
-    u = min(0.05, 8.0 / companies)
+    u = min(0.05, 8.0 / context.companies)
     best: Evidence | None = None
     for x in a.orgs:
         for y in b.orgs:

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from hub.events.mint import EventRow
-from hub.identity import ledger
+from hub.identity import asking, ledger
 from hub.identity.digests import BLOCK, JOINING
 from hub.identity.store import MOST_HOLDERS, Change, Decision, Evidence, Holder, Link, Profile, Saved
 from hub.security.keyring import KeyRing
@@ -47,7 +47,7 @@ _RELINK = "UPDATE profile SET rule = {0}, bits = {0}, evidence = {0} WHERE ref =
 _ANSWERED = 'UPDATE identity_review SET state = {0}, "by" = {0} WHERE a = {0} AND b = {0}'
 _RENEW = "UPDATE profile SET source_ref = {0}, data = {0}, hash = {0}, version = {0}, deleted = false WHERE ref = {0}"
 _REBLOCK = "UPDATE profile SET blocks_digest = {0} WHERE ref = {0}"
-_CLOSE = "UPDATE identity_review SET state = 'closed' WHERE state = 'open' AND a = {0} AND b = {0}"
+_CLOSE = "UPDATE identity_review SET state = 'closed' WHERE state IN ('open', 'kept') AND a = {0} AND b = {0}"
 _HOLDERS = {
     "key": "SELECT k.digest, k.profile_ref, p.customer_id FROM identity_key k JOIN profile p ON p.ref = k.profile_ref",
     "block": "SELECT k.digest, p.ref, p.customer_id FROM block_key k JOIN profile p ON p.nr = k.nr",
@@ -155,7 +155,7 @@ class SqlStore:
 
     def decisions(self, refs: Collection[str]) -> Iterable[Decision]:
         """People's decisions about these profiles."""
-        if self.conn.exec_driver_sql("SELECT 1 FROM identity_decision LIMIT 1").first() is None:
+        if driver(self.conn).execute("SELECT 1 FROM identity_decision LIMIT 1").fetchone() is None:
             return []
         rows = {row for side in "ab" for row in select_in(self.conn, "identity_decision", ("a", "b", "verdict"), side, refs)}
         return [Decision(a, b, verdict) for a, b, verdict in sorted(rows)]
@@ -203,6 +203,7 @@ class SqlStore:
     def looked_at(self, customers: Sequence[str]) -> None:
         """Take customers off the redo queue."""
         delete_in(self.conn, "identity_redo", "customer_id", customers)
+        asking.bound(self.conn)
 
     def _arrives(self, ref: str) -> bool:
         return ref in self.bodies
@@ -240,7 +241,7 @@ class SqlStore:
     def _numbers(self, refs: Sequence[str]) -> dict[str, int]:
         if not refs:
             return {}
-        last = self.conn.exec_driver_sql("SELECT coalesce(max(nr), 0) FROM profile").scalar_one()
+        (last,) = driver(self.conn).execute("SELECT coalesce(max(nr), 0) FROM profile").fetchone()
         return {ref: last + 1 + place for place, ref in enumerate(dict.fromkeys(refs))}
 
     def _row(self, item: Saved, link: Link | None) -> Row:
@@ -288,7 +289,7 @@ class SqlStore:
     def _forget_questions(self, looked: Collection[str]) -> None:
         """Open questions whose both sides were compared anew are out of date; those that still stand come again."""
         asked = select_in(self.conn, "identity_review", ("a", "b", "state"), "a", looked)
-        stale = [(a, b) for a, b, state in asked if state == "open" and b in looked]
+        stale = [(a, b) for a, b, state in asked if state in ("open", "kept") and b in looked]
         many(self.conn, "DELETE FROM identity_review WHERE a = {0} AND b = {0}", stale)
 
     def _queues(self, change: Change) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import log2
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from hub.identity.store import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,24 @@ class Model:
     presets: dict[str, Preset]
     source: dict[str, Any]
 
-    def group(self, name: str) -> dict[tuple[str, str], Level]:
-        """(kind, level) -> Level of persons or companies."""
-        return {(kind, level): found for (group, kind, level), found in self.levels.items() if group == name}
+    @cached_property
+    def person(self) -> dict[tuple[str, str], Level]:
+        """(kind, level) -> Level of persons."""
+        return {(kind, level): found for (group, kind, level), found in self.levels.items() if group == "person"}
+
+    @cached_property
+    def company(self) -> dict[tuple[str, str], Level]:
+        """(kind, level) -> Level of companies."""
+        return {(kind, level): found for (group, kind, level), found in self.levels.items() if group == "company"}
+
+    @cached_property
+    def fixed(self) -> dict[str, dict[tuple[str, str], Evidence]]:
+        """person, company: (kind, level) -> evidence of the level's own weight."""
+        groups = {"person": self.person, "company": self.company}
+        return {
+            name: {(kind, level): Evidence(kind, level, entry.bits) for (kind, level), entry in levels.items()}
+            for name, levels in groups.items()
+        }
 
 
 def model(data: dict[str, Any]) -> Model:
