@@ -146,6 +146,11 @@ class SignIn(Connector):
         makes, binds and compares the state. No secret may be in it. Pure: makes no call."""
         raise TypeError(f"{type(self).__name__} has no sign_in_url()")
 
+    def inside_url(self, redirect: str, state: str, user_agent: str) -> str | None:
+        """The same where the browser is the platform's own client, which knows its person and asks nothing; None elsewhere, and
+        where the platform has no such way. ``signed_in`` takes what comes back of it too. user_agent: the browser's. Pure."""
+        return None
+
     def signed_in(self, query: Mapping[str, str]) -> str:
         """The id of the member whom the platform vouches for, from the query with which the browser came back.
 

@@ -39,7 +39,8 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class PlatformEvent:
     """Something changed over there. ``fetch_one(stream, record_key)`` is the truth, except where ``record`` is given
-    (systems that push the record itself and cannot be asked)."""
+    (systems that push the record itself and cannot be asked), and where record_key is '': the push says only that the stream
+    has something new, and the hub reads the stream at once."""
 
     key: str
     stream: str

@@ -188,6 +188,10 @@ class Simulator:
         no more by now). False where that cannot happen to records of the stream."""
         raise TypeError(f"{type(self).__name__} has no decide()")
 
+    def client_agent(self) -> str:
+        """The User-Agent of the platform's own client, where it signs its person in by itself; '' where it does not."""
+        return ""
+
     def seed_file(self, path: Path) -> int:
         """Load an operator's own export; how many records came in."""
         raise ValueError(f"the {self.name} simulator takes no seed file")

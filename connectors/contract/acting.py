@@ -14,7 +14,9 @@ from connectors.errors import ConnectorError, Gone, InDoubt, Rejected, SignInRef
 from connectors.people import Notice, Notifier, SignIn, TagChange, TagWriter
 
 NOBODY = "nobody_of_that_name"
-STATE = "c3RhdGU_-of-the_browser-0123456789"
+STATE = "c3RhdGUofTheBrowser0123456789"
+"""Letters and digits, as the hub makes it."""
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"
 REDIRECT = "https://hub.example/sign-in/back?account=contract"
 
 
@@ -290,3 +292,25 @@ def the_sign_in_address_holds_no_secret(bench: Bench) -> None:
     door(bench).check()  # so that there are tokens to look for
     shown = [value for value in bench.secrets() if value in url]
     assert not shown, "a secret stands in the address"
+
+
+@scenario(role="sign_in")
+def the_platforms_own_client_signs_in_without_asking(bench: Bench) -> None:
+    """Inside the platform's client, and only there, another address is given; it holds no secret, names the same member, and
+    refuses an outsider."""
+    agent = bench.sim.client_agent()
+    assert door(bench).inside_url(REDIRECT, STATE, BROWSER) is None, "an ordinary browser was taken for the platform's client"
+    if not agent:
+        skip("the platform's client does not sign its person in, or the connector does not use it")
+    one = bench.sim.employ(1)[0]
+    before = len(bench.calls)
+    url = door(bench).inside_url(REDIRECT, STATE, agent)
+    assert url and len(bench.calls) == before, "no address, or making it asked somebody"
+    assert not [value for value in bench.secrets() if value in url], "a secret stands in the address"
+    for member in (one, None):
+        query = dict(parse_qsl(urlsplit(bench.sim.visit(url, member)).query))
+        assert query.get("state") == STATE, "the state came back changed"
+        if member is None:
+            refused(bench, query, "an outsider inside the client")
+        else:
+            assert door(bench).signed_in(query) == member

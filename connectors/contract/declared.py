@@ -15,7 +15,8 @@ from connectors.errors import ConnectorError
 from connectors.messages import explain, known
 
 ALLOWED_IMPORTS = {
-    f"connectors.{name}" for name in ("base", "errors", "http", "people", "schemes", "sockets", "intake", "invoices", "money")
+    f"connectors.{name}"
+    for name in ("base", "callbacks", "errors", "http", "people", "schemes", "sockets", "intake", "invoices", "money")
 }
 SIMULATOR_IMPORTS = {"connectors.sandbox", "connectors.story"}
 OURS = {"connectors", "hub", "webhooks", "mappings", "config"}

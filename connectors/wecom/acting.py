@@ -22,6 +22,8 @@ SAME_FOR = 14400
 CARD_TITLE, CARD_TEXT, TEXT = 128, 512, 2048
 """Bytes; what is longer is cut by WeCom without a word, so it is cut here with a mark."""
 LONGEST_CODE = 512
+CLIENT = "wxwork"
+"""In the User-Agent of WeCom's client on every system."""
 
 
 class TagWriting(WeComCalls, TagWriter):
@@ -82,6 +84,15 @@ class SigningIn(WeComCalls, SignIn):
         """WeCom's page; the host of ``redirect`` must be the app's trusted or callback domain."""
         query = {"login_type": "CorpApp", "appid": self.config.corp_id, "agentid": str(self.agent()), "redirect_uri": redirect}
         return f"{self.config.login_base.rstrip('/')}/wwlogin/sso/login?{urlencode({**query, 'state': state})}"
+
+    def inside_url(self, redirect: str, state: str, user_agent: str) -> str | None:
+        """Inside WeCom's client the person is known: nothing is shown, the browser comes straight back. (docs: path/91022)"""
+        if CLIENT not in user_agent.lower():
+            return None
+        query = {"appid": self.config.corp_id, "redirect_uri": redirect, "response_type": "code", "scope": "snsapi_base"}
+        query |= {"state": state, "agentid": str(self.agent())}
+        # Without the fragment the page shows an error.
+        return f"{self.config.inside_base.rstrip('/')}/connect/oauth2/authorize?{urlencode(query)}#wechat_redirect"
 
     def signed_in(self, query: Mapping[str, str]) -> str:
         """The member's userid. Somebody from outside has an openid in an answer of errcode 0; of a linked corp's member the

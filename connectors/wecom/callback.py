@@ -1,75 +1,42 @@
-"""What a callback carries: the envelope, the decrypted event, and which records it speaks of. (docs: path/90930, path/92130)"""
+"""Which records a callback's event speaks of. (docs: path/92130; the envelope is in ``connectors.callbacks``)"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import UTC, datetime
-from typing import Any
-from xml.etree.ElementTree import ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from collections.abc import Iterator
 
 from connectors.base import PlatformEvent
-from connectors.errors import BadPush
+from connectors.callbacks import Fields, business_key, created
 from connectors.wecom.groups import AT
-
-LONGEST = 256 * 1024
-"""Bytes of the longest body that is looked at; events are far shorter."""
 
 GROUP = "group:"
 """Put before the id of a tag group, whose event speaks of all its tags."""
 
 APPROVAL = "ApprovalInfo"
 """The part of an approval's event in which the form's number stands, one level down."""
-Fields = dict[str, str]
 
 
-def encrypted(body: bytes) -> str:
-    """The ciphertext of a pushed body: ``Encrypt`` of the XML form, ``encrypt`` of the JSON form. Raises BadPush."""
-    if len(body) > LONGEST:
-        raise BadPush("wecom.callback_body", reason="too long")
-    found = fields(body)
-    value = found.get("Encrypt") or found.get("encrypt")
-    if not value:
-        raise BadPush("wecom.callback_body", reason="nothing encrypted inside")
-    return value.strip()
-
-
-def fields(content: bytes) -> Fields:
-    """The scalar fields of a message in XML or JSON. Raises BadPush; a DTD or an entity is refused."""
-    return _json_fields(content) if content.lstrip()[:1] == b"{" else _xml_fields(content)
-
-
-def _xml_fields(content: bytes) -> Fields:
-    try:
-        root = fromstring(content, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise BadPush("wecom.callback_body", reason=type(error).__name__) from None
-    found = {child.tag: child.text or "" for child in root if not len(child)}
-    inner = next((child for child in root if child.tag == APPROVAL), ())
-    return found | {f"{APPROVAL}.{part.tag}": part.text or "" for part in inner if not len(part)}
-
-
-def _json_fields(content: bytes) -> Fields:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BadPush("wecom.callback_body", reason=type(error).__name__) from None
-    inner = body.get(APPROVAL)
-    parts = {f"{APPROVAL}.{name}": value for name, value in inner.items()} if isinstance(inner, dict) else {}
-    return {name: str(value) for name, value in {**body, **parts}.items() if isinstance(value, (str, int))}
+STAFF = ("create_user", "update_user", "delete_user")
 
 
 def platform_events(found: Fields) -> list[PlatformEvent]:
     """The events for the streams of this connector; nothing for messages and for events of other subjects."""
-    place = _place(found)
-    if found.get("MsgType") != "event" or place is None:
+    if found.get("MsgType") != "event":
         return []
-    stream, record_key = place
     kind = found.get("ChangeType") or found.get(f"{APPROVAL}.StatuChangeEvent") or found.get("Event", "")
-    return [PlatformEvent(business_key(found), stream, record_key, kind, _time(found))]
+    key, when = business_key(found), created(found)
+    return [PlatformEvent(f"{key}{suffix}", stream, record, kind, when) for stream, record, suffix in _places(found)]
+
+
+def _places(found: Fields) -> Iterator[tuple[str, str, str]]:
+    """Stream, record key, and what tells the events of one push apart."""
+    # A member may be renamed once: the old id is gone, and the new one is somebody. These events come to the callback of
+    # Contacts Sync alone, which may be given the same address, token and key. (docs: path/96302)
+    if found.get("Event") == "change_contact" and found.get("UserID") and found.get("ChangeType") in STAFF:
+        yield "staff", found["UserID"], ""
+        if found.get("NewUserID"):
+            yield "staff", found["NewUserID"], "/new"
+    elif place := _place(found):
+        yield (*place, "")
 
 
 def _place(found: Fields) -> tuple[str, str] | None:
@@ -88,18 +55,3 @@ def _place(found: Fields) -> tuple[str, str] | None:
     if subject == "sys_approval_change" and number:
         return "approval", number
     return None
-
-
-def business_key(found: Fields) -> str:
-    """SHA-256 over all fields: FromUserName and CreateTime, which WeCom names, repeat for different events in a second."""
-    return hashlib.sha256(json.dumps(found, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def _time(found: Fields) -> datetime | None:
-    text: Any = found.get("CreateTime", "")
-    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) <= 11 else None
-
-
-def digest(plaintext: bytes) -> str:
-    """What a repeated push has in common with the first: ciphertext, nonce and signature may differ, the message not."""
-    return hashlib.sha256(plaintext).hexdigest()

@@ -113,6 +113,14 @@ class WeComConfig(Config):
         pattern=r"^https?://[^/]+/?$",
     )
 
+    inside_base: str = setting(
+        "客户端内登录页地址",
+        "Sign-in inside WeCom's client",
+        default="https://open.weixin.qq.com",
+        advanced=True,
+        pattern=r"^https?://[^/]+/?$",
+    )
+
     @property
     def templates(self) -> list[str]:
         """The contract templates, in the order given."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from connectors import errors
 from connectors.base import EventSource, Finding, Opened, Page, PlatformEvent, RawRequest, Record, Source, Window
-from connectors.schemes import CallbackCipher
+from connectors.callbacks import Callback
 from connectors.wecom import callback, shape
 from connectors.wecom.acting import Notifying, SigningIn, TagWriting
 from connectors.wecom.approvals import ApprovalReading
@@ -21,7 +21,6 @@ from connectors.wecom.walk import CHUNK, CustomerWalk
 STAFF_PAGE = 20
 CUSTOMER_PAGE = 100
 """Larger limits are clamped to this. (docs: path/96316)"""
-UNUSABLE = {"aes_key": "wecom.callback_aes_key", "receiver": "wecom.callback_receiver"}
 
 
 class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, HandingOver, WeComCalls, Source, EventSource):
@@ -120,29 +119,14 @@ class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, Han
 
     def open(self, request: RawRequest) -> Opened:
         """A handshake (GET with echostr) is answered with the decrypted text; a push is opened. (docs: path/90930)"""
-        query = request.query
-        # An unescaped plus arrives as a blank where a proxy has re-encoded the query; base64 has no blanks.
-        echo = query.get("echostr", "").replace(" ", "+")
-        encrypted = echo if request.method == "GET" else callback.encrypted(request.body)
-        plain = self._decrypt(query, encrypted)
-        if request.method == "GET":
-            return Opened(plaintext=plain, answer=plain)
-        found = callback.fields(plain)
-        return Opened(plaintext=plain, payload=found, dedup_key=callback.digest(plain))
+        config = self.config
+        return Callback("wecom", config.callback_token, config.callback_aes_key, config.corp_id, callback.APPROVAL).open(
+            request
+        )
 
     def events(self, opened: Opened) -> list[PlatformEvent]:
         """Customer, tag and group changes; a tag group becomes a key that ``fetch_many`` takes for all its tags."""
         return callback.platform_events(opened.payload or {})
-
-    def _decrypt(self, query: Mapping[str, str], encrypted: str) -> bytes:
-        if not self.config.callback_token or not self.config.callback_aes_key:
-            raise errors.BadPush("wecom.callback_unset")
-        cipher = CallbackCipher(self.config.callback_token, self.config.callback_aes_key, self.config.corp_id)
-        place = (query.get("msg_signature", ""), query.get("timestamp", ""), query.get("nonce", ""))
-        try:
-            return cipher.open(*place, encrypted)
-        except errors.BadPush as error:
-            raise errors.BadPush(UNUSABLE[error.params["field"]]) from None
 
     # -- check
 

@@ -20,6 +20,7 @@ Answer = dict[str, Any]
 Params = Mapping[str, Any]
 AGENT = 1000002
 MOST_TAGS, MOST_RECEIVERS = 3000, 1000
+INSIDE = "/connect/oauth2/authorize"
 CODE_LIFE = timedelta(minutes=5)
 BODIES = {"text": {"content"}, "textcard": {"title", "description", "url", "btntxt"}}
 SIZES = {"content": 2048, "title": 128, "description": 512, "url": 2048}
@@ -145,9 +146,11 @@ class Desk:
     # -- sign-in
 
     def page(self, corp_id: str) -> Response:
-        """The page with the code to scan; here a list of the members, and of somebody from outside, to choose from."""
+        """The page with the code to scan, or the one that nobody sees inside the client; here a list of the members, and of
+        somebody from outside, to choose from."""
         query = request.args.to_dict()
-        if query.get("login_type") != "CorpApp" or query.get("appid") != corp_id or query.get("agentid") != str(AGENT):
+        known = query.get("login_type") == "CorpApp" or request.path == INSIDE
+        if not known or query.get("appid") != corp_id or query.get("agentid") != str(AGENT):
             return Response("unknown app", status=400)
         if "as" in query:
             member = query.pop("as")
@@ -158,9 +161,20 @@ class Desk:
 
     def visit(self, url: str, corp_id: str, member: str | None) -> str:
         """The address to which a person's browser is sent from the sign-in page at ``url``."""
-        query = dict(parse_qsl(urlsplit(url).query))
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
+        if parts.path == INSIDE:
+            return self._inside(query, parts.fragment, corp_id, member or "")
         assert query["login_type"] == "CorpApp" and query["appid"] == corp_id and query["agentid"] == str(AGENT), "another app"
         return self.back(query, member or "")
+
+    def _inside(self, query: Mapping[str, str], fragment: str, corp_id: str, member: str) -> str:
+        """The same inside the client: nothing is shown. The state is letters and digits, 128 at most. (docs: path/91022)"""
+        assert fragment == "wechat_redirect", "the fragment is mandatory"
+        assert query["response_type"] == "code" and query["scope"] in ("snsapi_base", "snsapi_privateinfo")
+        assert query["appid"] == corp_id and (query["scope"] == "snsapi_base" or query.get("agentid") == str(AGENT))
+        assert len(query["state"]) <= 128 and query["state"].isascii() and query["state"].isalnum(), "a state that is refused"
+        return self.back(query, member)
 
     def back(self, query: Mapping[str, str], member: str) -> str:
         """The return address with a fresh code. A wrong domain is told only when the code is used (50001)."""

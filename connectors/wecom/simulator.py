@@ -64,7 +64,8 @@ class WeComSimulator(Simulator):
         """Everything below /cgi-bin/; any other path is a 404 with an empty body."""
         self.paths = paths(self)
         app.add_url_rule("/cgi-bin/<path:name>", view_func=self._answer, methods=["GET", "POST"])
-        app.add_url_rule("/wwlogin/sso/login", view_func=lambda: self.desk.page(CORP_ID))
+        for path in ("/wwlogin/sso/login", "/connect/oauth2/authorize"):
+            app.add_url_rule(path, path, lambda: self.desk.page(CORP_ID))
         app.register_error_handler(404, lambda error: Response(b"", status=404))
         app.register_error_handler(405, lambda error: Response(b"", status=404))
 
@@ -136,6 +137,7 @@ class WeComSimulator(Simulator):
             "api_base": base_url,
             "agent_id": str(AGENT),
             "login_base": base_url,
+            "inside_base": base_url,
             "contract_templates": TEMPLATE,
             "customer_control": "Text-1",
             "number_control": "Text-2",
@@ -328,6 +330,10 @@ class WeComSimulator(Simulator):
             if stream != "group":
                 self.transfers.decide(self._pair(key)[1], what)
             return stream != "group"
+
+    def client_agent(self) -> str:
+        """See ``Simulator.client_agent``."""
+        return "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148 wxwork/4.1.20 MicroMessenger/7.0.1"
 
     def kill_tokens(self) -> None:
         """Early revocation of all tokens: 40014."""

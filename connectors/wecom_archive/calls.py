@@ -46,6 +46,24 @@ class ArchiveConfig(Config):
         secret=True,
         min_length=40,
     )
+    callback_token: str = setting(
+        "回调 Token",
+        "Callback token",
+        where_zh="管理后台 → 管理工具 → 会话内容存档 → 接收事件服务器 → Token;不填则每分钟读取一次",
+        where_en="Admin console → Management tools → Chat archive → Event server → Token; without it, once a minute",
+        secret=True,
+        default="",
+        pattern=r"^[A-Za-z0-9]{0,32}$",
+    )
+    callback_aes_key: str = setting(
+        "回调 EncodingAESKey",
+        "Callback EncodingAESKey",
+        where_zh="管理后台 → 管理工具 → 会话内容存档 → 接收事件服务器 → EncodingAESKey(43 位)",
+        where_en="Admin console → Management tools → Chat archive → Event server → EncodingAESKey (43 characters)",
+        secret=True,
+        default="",
+        pattern=r"^([A-Za-z0-9]{43})?$",
+    )
     api_base: str = setting(
         "接口地址",
         "API address",

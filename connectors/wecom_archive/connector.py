@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connectors.base import Finding, Page, Record, Source, Window
+from connectors.base import EventSource, Finding, Opened, Page, PlatformEvent, RawRequest, Record, Source, Window
+from connectors.callbacks import Callback, business_key, created
 from connectors.wecom_archive import shape
 from connectors.wecom_archive.archive import ArchiveReading, Envelope
 from connectors.wecom_archive.calls import DATA
@@ -12,7 +13,7 @@ from connectors.wecom_archive.check import findings
 from connectors.wecom_archive.consent import Consents
 
 
-class WeComArchive(ArchiveReading, Source):
+class WeComArchive(ArchiveReading, Source, EventSource):
     """One corp's archive: only chats of staff with a seat are in it, and only five days of them."""
 
     def pages(self, stream: str, window: Window | None, resume: str | None) -> Iterator[Page]:
@@ -70,6 +71,28 @@ class WeComArchive(ArchiveReading, Source):
         envelopes = [envelope for envelope in self._envelopes(seq - 1, 1) if envelope.seq == seq]
         places = self._asked_for(envelopes, consents)
         return shape.record_of(envelopes[0], places[0], consents) if envelopes else None
+
+    # -- events
+
+    def open(self, request: RawRequest) -> Opened:
+        """A callback of the archive's own event server. (docs: path/95039, path/92005)"""
+        config = self.config
+        return Callback("wecom_archive", config.callback_token, config.callback_aes_key, config.corp_id).open(request)
+
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        """New messages: no number and no chat is named, so the archive is read. A customer's consent: it is asked for again."""
+        found = opened.payload or {}
+        if found.get("MsgType") != "event":
+            return []
+        key, when = business_key(found), created(found)
+        if found.get("Event") == "msgaudit_notify":
+            return [PlatformEvent(key, "message", "", "msgaudit_notify", when)]
+        who = (found.get("UserID"), found.get("ExternalUserID"))
+        if found.get("ChangeType") == "msg_audit_approved" and all(who):
+            return [PlatformEvent(key, "consent", "/".join(("staff", *map(str, who))), "msg_audit_approved", when)]
+        return []
+
+    # -- check
 
     def check(self) -> list[Finding]:
         """The archive's secret and trusted address, seats, private keys, and the library itself."""

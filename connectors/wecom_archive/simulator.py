@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 
 from connectors.sandbox import Simulator
 from connectors.story import Story
-from connectors.wecom_archive import sim_story
+from connectors.wecom_archive import sim_callback, sim_story
 from connectors.wecom_archive.sim_world import Agreement, Archive, Said, pem, unscramble
 
 CORP_ID = "ww0123456789abcdef"
@@ -205,7 +205,8 @@ class WeComArchiveSimulator(Simulator):
     def settings(self, base_url: str) -> dict[str, Any]:
         """An account connected to this archive; it has the keys of two versions."""
         keys = f"1:{pem(1)}\n2:{pem(2)}"
-        return {"corp_id": CORP_ID, "secret": SECRET, "private_keys": keys, "api_base": base_url}
+        callback = {"callback_token": sim_callback.TOKEN, "callback_aes_key": sim_callback.AES_KEY}
+        return {"corp_id": CORP_ID, "secret": SECRET, "private_keys": keys, "api_base": base_url, **callback}
 
     def throttled(self) -> Response:
         """45009: over REST with HTTP 200, from the library inside its JSON. Init itself is not limited."""
@@ -283,6 +284,14 @@ class WeComArchiveSimulator(Simulator):
         _, staff, customer = key.split("/")
         return staff, customer
 
+    def push(self, url: str, stream: str, key: str, *, forged: bool = False) -> int:
+        """There is something new, or a customer has agreed."""
+        now = self.now()
+        said = sim_callback.notify(CORP_ID, now)
+        if stream == "consent":
+            said = sim_callback.approved(CORP_ID, now, *self._pair(key))
+        return sim_callback.send(url, CORP_ID, said, now, forged=forged)
+
     def kill_tokens(self) -> None:
         """All REST tokens are dead: 40014. The library has a token of its own."""
         self._tokens.clear()
@@ -294,6 +303,8 @@ class WeComArchiveSimulator(Simulator):
     def live(self, story: Story, url: str) -> None:
         """See ``Simulator.live``."""
         sim_story.live(self.archive, story)
+        if url:
+            self.push(url, "message", "")
 
 
 def _told(customer: str, agreement: Agreement) -> dict[str, Any]:

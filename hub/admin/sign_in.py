@@ -30,7 +30,7 @@ def _back(key: str) -> str:
 def begin(key: str) -> Any:
     """To the platform's page."""
     try:
-        url, state = links.begin(the_hub(), key, _back(key))
+        url, state = links.begin(the_hub(), key, _back(key), request.user_agent.string)
     except (ConnectorError, links.LinkFault) as error:
         return _refused(key, error)
     session[BOUND] = state

@@ -120,11 +120,15 @@ def choices(hub: Hub, limit: int = 500) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- signing in
 
 
-def begin(hub: Hub, account_key: str, redirect: str) -> tuple[str, str]:
-    """The address to send the browser to, and the state to bind to it. Raises ConnectorError or LinkFault."""
+def begin(hub: Hub, account_key: str, redirect: str, user_agent: str = "") -> tuple[str, str]:
+    """The address to send the browser to, and the state to bind to it. Raises ConnectorError or LinkFault.
+
+    user_agent: the browser's; a platform's own client may be sent another way, on which it asks nothing.
+    """
     account = _account(hub, account_key)
-    state = secrets.token_urlsafe(32)
-    url = _door(hub, account).sign_in_url(redirect, state)
+    state = secrets.token_hex(32)  # letters and digits: some platforms take nothing else
+    door = _door(hub, account)
+    url = door.inside_url(redirect, state, user_agent) or door.sign_in_url(redirect, state)
     now = hub.now()
     with hub.db.write() as conn:
         conn.execute(delete(STATE).where(STATE.c.until <= now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +62,13 @@ def advance(conn: Connection, hub: Hub, held: Claim, **values: Any) -> None:
     statement = _mine(held.account_id, held.stream, held.task).where(col(AccountStream.fence) == held.fence)
     if conn.execute(statement.values(**{"lease_until": lease, **values})).rowcount != 1:
         raise LeaseLost
+
+
+def wake(conn: Connection, account_id: int, streams: Collection[str], now: datetime) -> None:
+    """Read these streams now. Those that fail keep their pauses; one that is being read is read to its end as it is."""
+    due = update(AccountStream).where(col(AccountStream.account_id) == account_id, col(AccountStream.stream).in_(streams))
+    mine = due.where(col(AccountStream.task) == "pull", col(AccountStream.failures) == 0, col(AccountStream.next_run_at) > now)
+    conn.execute(mine.values(next_run_at=now))
 
 
 def release(hub: Hub, held: Claim, next_run_at: datetime, **values: Any) -> None:

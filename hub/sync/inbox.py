@@ -5,7 +5,6 @@ A push is a trigger and ``fetch_one`` the truth, except where the push carries t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,6 +23,7 @@ from hub.invoices.status import ring
 from hub.models import Account, Inbox
 from hub.models.base import table
 from hub.security import audit
+from hub.sync.claims import wake
 from hub.sync.connect import connect
 from hub.sync.landing import Lander
 from hub.sync.raw import parse
@@ -94,11 +94,13 @@ def process(hub: Hub, account_id: int) -> int:
 
 def _work(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> Exception | None:
     """Read what the pushes are about and land it; what was wrong, if something was."""
-    by_stream: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_stream: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         for event in row["events"]:
-            by_stream[event["stream"]].append(event)
+            by_stream.setdefault(event["stream"], []).append(event)
     told = [event["record_key"] for event in by_stream.pop(DOCUMENTS, ())]
+    rung = {stream for stream, events in by_stream.items() if any(_rings(event) for event in events)}
+    by_stream = {stream: rest for stream, events in by_stream.items() if (rest := [e for e in events if not _rings(e)])}
     try:
         landers = {stream: Lander(hub, account, stream) for stream in by_stream}
         found = {stream: _read(hub, account, stream, events) for stream, events in by_stream.items()}
@@ -107,12 +109,18 @@ def _work(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> Excepti
                 landers[stream].land(conn, records)
                 landers[stream].gone(conn, gone)
             ring(conn, account.id or 0, told, hub.now())
+            wake(conn, account.id or 0, rung, hub.now())
             _done(conn, hub, rows)
     except Stop:
         raise
     except Exception as error:
         return error
     return None
+
+
+def _rings(event: dict[str, Any]) -> bool:
+    """Whether it says only that its stream has something new."""
+    return event["record"] is None and not event["record_key"]
 
 
 def _one_by_one(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> None:

@@ -222,6 +222,26 @@ def test_events_of_other_subjects_say_nothing(corp, fields):
     assert events_of(corp, event_xml(CORP, {"CreateTime": 1767225600, **fields})) == []
 
 
+def staff_event(kind, **extra):
+    return event_xml(CORP, {"Event": "change_contact", "ChangeType": kind, "CreateTime": 1767225600, "UserID": "wang", **extra})
+
+
+@pytest.mark.parametrize("kind", ["create_user", "update_user", "delete_user"])
+def test_an_event_of_contacts_sync_points_at_the_member(corp, kind):
+    """Only the callback of Contacts Sync has them; it may be given the same address and keys."""
+    (event,) = events_of(corp, staff_event(kind, Department="1,2"))
+    assert (event.stream, event.record_key, event.kind) == ("staff", "wang", kind)
+
+
+def test_a_renamed_member_is_read_under_both_ids(corp):
+    old, new = events_of(corp, staff_event("update_user", NewUserID="wang_shan"))
+    assert (old.record_key, new.record_key) == ("wang", "wang_shan") and old.key != new.key
+
+
+def test_departments_and_staff_tags_are_no_subject(corp):
+    assert events_of(corp, staff_event("update_party")) == events_of(corp, staff_event("update_tag")) == []
+
+
 def test_retries_have_one_identity_and_different_changes_have_their_own(corp):
     connector = corp.connector()
     raws = [corp.push(contact("edit_external_contact"), nonce=nonce) for nonce in ("n1", "n2")]

@@ -11,12 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from config.settings import Settings
+from connectors.contract.pushed import Receiver
 from connectors.errors import Stop
 from hub import accounts
 from hub.chats import media
 from hub.core import Hub
+from hub.sync.connect import connect
 from hub.sync.foreground import sync
+from hub.sync.inbox import process
 from hub.sync.pull import pull
+from webhooks.inbox import Inbox, push_of
 
 Vault = Any
 
@@ -114,3 +118,34 @@ def test_a_file_is_fetched_when_somebody_asks_and_that_is_on_record(vault: Vault
     for ref in (words, "1|nosuch"):
         with pytest.raises(media.MediaFault):
             media.fetch(hub, ref, by="test")
+
+
+def ring(hub: Hub, vault: Vault) -> None:
+    """The platform says that there is something new, and the inbox is worked on."""
+    account = accounts.get(hub, "archive")
+    connector = connect(hub, account)
+    inbox = Inbox(hub)
+    with Receiver(connector) as receiver:
+        vault.sim.push(receiver.url, "message", "")
+    inbox.store(push_of(connector, account, receiver.opened[0]))
+    assert process(hub, account.id or 0) == 1
+
+
+def test_the_doorbell_has_the_messages_read_at_once(vault: Vault, hub: Hub) -> None:
+    (account,) = read(hub, "SELECT id FROM account")
+    sync(hub, "archive", by="test")
+    vault.say("刚说的")
+    assert pull(hub, account, "message", seconds=5) is None, "it is not due for a minute"
+    ring(hub, vault)
+    outcome = pull(hub, account, "message", seconds=5)
+    assert outcome is not None and outcome.counts.changed == 1
+    assert pull(hub, account, "consent", seconds=5) is None, "only the stream that was named"
+
+
+def test_the_doorbell_does_not_hurry_a_stream_that_fails(vault: Vault, hub: Hub) -> None:
+    (account,) = read(hub, "SELECT id FROM account")
+    sync(hub, "archive", by="test")
+    with hub.db.write() as conn:
+        conn.execute(text("UPDATE account_stream SET failures = 3"))
+    ring(hub, vault)
+    assert pull(hub, account, "message", seconds=5) is None
