@@ -66,6 +66,15 @@ class WukongConfig(Config):
         where_en="Administration → CRM → Custom fields → Customer: name of a multi-line text field; empty = no write-back",
         default="",
     )
+    payment_way: str = setting(
+        "回款方式",
+        "Way of payment",
+        where_zh="写回的回款单上的“回款方式”；须是悟空“回款”里有的选项",
+        where_en="What receipts that are written back say under 回款方式; one of the options that Wukong has there",
+        default="网银转账",
+        advanced=True,
+        max_length=20,
+    )
     tag_field: str = setting(
         "客户标签字段",
         "Customer tag field",

@@ -1,10 +1,10 @@
-"""悟空CRM 11 (Java): staff, customers, contacts and contracts are read; document numbers are written back."""
+"""悟空CRM 11 (Java): staff, customers, contacts and contracts are read; document numbers and payments are written back."""
 
 from __future__ import annotations
 
 from connectors import errors
-from connectors.base import Document, Finding, Receipt, Request, Sink
-from connectors.wukong import checks, invoices, writeback
+from connectors.base import Document, Finding, Receipt, Request, Sink, Status
+from connectors.wukong import checks, invoices, payments, writeback
 from connectors.wukong.reading import WukongReader
 
 
@@ -16,16 +16,25 @@ class Wukong(WukongReader, Sink):
         return checks.examine(self, self.write_field)
 
     def find(self, document: Document) -> Receipt | None:
-        """Whether the number stands where it belongs: at the invoice request, or in the customer's field."""
+        """Whether it stands where it belongs: at the invoice request, among the contract's receipts, in the field."""
         if document.kind == "invoice_number":
             return invoices.find(self.detail, document)
+        if document.kind == "payment":
+            return payments.find(self.http.call, document)
         return self._find_entry(document)
 
     def send(self, document: Document) -> Receipt:
-        """Write the number where it belongs."""
+        """Write it where it belongs."""
         if document.kind == "invoice_number":
             return invoices.send(self.detail, self.http.call, document)
+        if document.kind == "payment":
+            customer = self._customer_of(document)
+            return payments.send(self.http.call, self.detail, document, customer, self.config.payment_way)
         return self._send_entry(document)
+
+    def status(self, document: Document, receipt: Receipt) -> Status:
+        """What became of a payment's receipt; nothing is followed of the other kinds."""
+        return payments.status(self.http.call, document)
 
     def _find_entry(self, document: Document) -> Receipt | None:
         """Whether the customer's field holds the document's number. It is read from the database: no index delay."""

@@ -10,7 +10,7 @@ from connectors.wukong.sim_fields import FORM_TYPES, CrmObject
 from connectors.wukong.sim_flow import Flow
 from connectors.wukong.sim_lists import Lists, masked
 from connectors.wukong.sim_login import Logins, User
-from connectors.wukong.sim_store import CONTRACT, CUSTOMER, Refusal, Row, Store, is_deleted
+from connectors.wukong.sim_store import CONTRACT, CUSTOMER, RECEIVABLES, Refusal, Row, Store, is_deleted
 from connectors.wukong.sim_writes import Writes
 
 Handler = Callable[[User, Any, str], Any]
@@ -80,6 +80,7 @@ class Desk:
     def _serve_rest(self) -> None:
         self._form("crmContract/contractDiscard", lambda user, form, _: self.flow.discard(int(form["contractId"])))
         self._json("crmContract/queryProductListByContractId", lambda user, body, _: self._products(body))
+        self._json("crmContract/qureyReceivablesListByContractId", lambda user, body, _: self._receivables(body))
         self._json("crmInvoice/updateInvoiceStatus", lambda user, body, _: self.writes.invoice_status(user, body))
         self._form("examineRecord/queryExamineRecordLog", lambda user, form, _: self.store.logs.get(int(form["recordId"]), []))
         self._form("crmField/queryListHead", lambda user, form, label: self._heads(user, int(label)))
@@ -103,6 +104,15 @@ class Desk:
             if name in user.masked and not user.admin and found.get(name):
                 found[name] = masked(kind, found[name])
         return found
+
+    def _receivables(self, body: dict[str, Any]) -> Any:
+        """The receipts of a contract that are not deleted; the misspelling in the path is the product's."""
+        mine = [
+            row for row in self.store.tables[RECEIVABLES].values() if row.detail.get("contractId") == int(body["contractId"])
+        ]
+        rows = [{"receivablesId": row.id, **row.detail} for row in mine if not is_deleted(RECEIVABLES, row)]
+        page, limit = int(body.get("page") or 1), min(int(body.get("limit") or 15), 100)
+        return {"list": rows[(page - 1) * limit : page * limit], "totalRow": len(rows), "pageNumber": page}
 
     def _fields(self, item: CrmObject, key: str) -> Any:
         if not key:

@@ -9,7 +9,7 @@ from connectors.sandbox import Simulator
 from connectors.wukong.sim_flow import APPROVED, DRAFT, IN_REVIEW, NO_FLOW
 from connectors.wukong.sim_hands import LABELS, Hands
 from connectors.wukong.sim_login import SUPER_USER
-from connectors.wukong.sim_store import CONTACTS, CUSTOMER, INVOICE
+from connectors.wukong.sim_store import CONTACTS, CUSTOMER, INVOICE, RECEIVABLES
 
 LONG_AGO = timedelta(days=400)
 STATES = (NO_FLOW, APPROVED, IN_REVIEW, DRAFT)
@@ -80,6 +80,19 @@ class Steering(Hands, Simulator):
                     source |= {"stream": "invoice", "key": str(invoice), "deal": str(contract)}
                 self._sources[kind, number] = source
             return self._sources[kind, number]
+
+    def advance(self, number: str, what: str, minor: int = 0) -> str:
+        """See ``Simulator.advance``: an administrator approves a receipt, or somebody deletes it."""
+        with self.lock:
+            row = next(row for row in self.store.tables[RECEIVABLES].values() if row.detail.get("number") == number)
+            if what == "approve":
+                self.flow.decide(RECEIVABLES, row.id, APPROVED)
+            elif what == "remove":
+                self.store.change(RECEIVABLES, row, {"checkStatus": 7}, moved=False)
+                self.flow.recount(row.detail["contractId"])
+            else:
+                raise ValueError(f"nobody does {what!r} to a receipt")
+        return ""
 
     def _make_staff(self, at: datetime, number: int) -> int:
         mobile = f"139{self.store.number() % 100_000_000:08d}"

@@ -44,6 +44,9 @@ class Writes:
             }
         row = self.store.insert(item.label, columns, custom)
         row.lines = list(body.get("product") or [])
+        if item.label == RECEIVABLES:
+            told = {"kind": "payment", "number": columns.get("number"), "contractId": columns.get("contractId")}
+            self.ledger.append({**told, "amount": int(columns["money"] * 100)})
         if columns.get("checkStatus") in IN_FORCE:
             self.flow.took_force(item.label, row)
         if item.label != CUSTOMER:
