@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.credentials import Credential as Credential
+from connectors.credentials import Kept
 from connectors.errors import Gone
 from connectors.invoices import InvoiceRequest as InvoiceRequest
 from connectors.invoices import Status as Status
@@ -82,12 +84,16 @@ def secret_fields(config: type[Config]) -> set[str]:
 class Token:
     """An access token. expires_in: seconds from now, as the platform said; None = no known end.
 
-    extra: what belongs to it (session cookies, refresh token), kept encrypted beside it.
+    extra: what belongs to it (session cookies), kept encrypted beside it and gone with it. keep: credentials that changed
+    with it, by the names of the manifest ('' = used up), which outlive it (see ``connectors.credentials``).
+    renew_in: seconds after which the runtime renews it though nobody needs it, for refresh tokens lapse unused.
     """
 
     value: str = field(repr=False)
     expires_in: float | None = None
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keep: Mapping[str, str] = field(default_factory=dict, repr=False)
+    renew_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +238,7 @@ class Receipt:
 
 
 class Connector:
-    """One connected account of a platform. Holds no state beyond its configuration."""
+    """One connected account of a platform. Holds no state beyond its configuration; kept: credentials that change."""
 
     manifest: ClassVar[Manifest]
     Config: ClassVar[type[Config]]
@@ -244,6 +250,7 @@ class Connector:
         self.config = config
         self.clock = runtime.clock
         self.http: Door = Door(self, runtime)
+        self.kept = Kept(self.http.tokens, runtime.clock)
 
     def check(self) -> list[Finding]:
         """Is the account usable? Token, address allow-list, scopes, callback: what, ok, how to fix."""

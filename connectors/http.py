@@ -27,6 +27,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from connectors import errors
 from connectors.base import Request, Token, Verdict
 from connectors.budgets import Budgets, MemoryBudgets
+from connectors.credentials import Credential, Store, merged, settled
 
 if TYPE_CHECKING:
     from connectors.base import Connector
@@ -40,8 +41,8 @@ _NUMBER = re.compile(r"\d{7,}")
 _MAILBOX = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
 
-class Tokens(Protocol):
-    """Where an account's token lives. ``renew`` is called under a lock that all workers of the account share."""
+class Tokens(Store, Protocol):
+    """Where an account's token and its changing credentials live. ``renew`` fetches under a lock that all workers share."""
 
     def current(self) -> Token | None:
         """The stored token when it still has some life left."""
@@ -51,12 +52,21 @@ class Tokens(Protocol):
 
 
 class MemoryTokens:
-    """Tokens of one process (checks, tests). early: seconds before its end at which a token counts as over."""
+    """Tokens of one process (checks, tests). early: seconds before its end at which a token counts as over.
 
-    def __init__(self, clock: Callable[[], datetime], early: float = 300.0) -> None:
+    kept, spending: credentials, and the announced ones; a later instance that is given them is the same account restarted.
+    """
+
+    def __init__(
+        self, clock: Callable[[], datetime], early: float = 300.0,
+        kept: dict[str, Credential] | None = None, spending: dict[str, datetime] | None = None,
+    ) -> None:  # fmt: skip
         self._clock, self._early, self._lock = clock, early, threading.Lock()
         self._token: Token | None = None
         self._until = float("inf")
+        self.kept = {} if kept is None else kept
+        self.spending = {} if spending is None else spending
+        self._announced: set[str] = set()
 
     def current(self) -> Token | None:
         """The token, unless it is about to end."""
@@ -68,10 +78,42 @@ class MemoryTokens:
             token = self.current()
             if token is not None and (dead is None or token.value != dead.value):
                 return token
-            self._token = fetch()
+            self._token = self._fetched(fetch)
             life = self._token.expires_in if self._token else None
             self._until = float("inf") if life is None else self._clock().timestamp() + max(life - self._early, life / 2)
             return self._token
+
+    def _fetched(self, fetch: Callable[[], Token | None]) -> Token | None:
+        before = dict(self.spending)
+        self._announced = set()
+        try:
+            token = fetch()
+        except Exception as error:
+            open_ = {name: since for name, since in before.items() if name in self.spending}
+            told, left = settled(error, open_, self._announced, self._clock())
+            self.spending.clear()
+            self.spending.update(left)
+            raise told from None
+        self.spending.clear()
+        if token is not None:
+            self.keep({name: Credential(value, self._clock()) for name, value in token.keep.items()})
+        return token
+
+    def credentials(self) -> Mapping[str, Credential]:
+        """The kept ones."""
+        return self.kept
+
+    def keep(self, fresh: Mapping[str, Credential]) -> None:
+        """Take in what a push or a step brought."""
+        self.kept.update(merged(self.kept, fresh))
+        for name in fresh:
+            self.spending.pop(name, None)
+            self._announced.discard(name)
+
+    def spend(self, name: str) -> None:
+        """Note that it is about to be used up."""
+        self._announced.add(name)
+        self.spending.setdefault(name, self._clock())
 
 
 def utc_now() -> datetime:
@@ -226,7 +268,7 @@ class Door:
                 return verdict.body
             if verdict.action == "refresh_token" and request.auth and not refreshed:
                 refreshed = True
-                self.tokens.renew(token, self.connector.fetch_token)
+                self._renewed(token)
             elif verdict.action == "throttle" and (verdict.wait or 1.0) <= INLINE_WAIT and waits < INLINE_WAITS:
                 waits += 1
                 self.budgets.slow(verdict.wait or 1.0)
@@ -234,12 +276,25 @@ class Door:
             else:
                 raise as_error(verdict, request, self.connector.manifest.name)
 
+    def renew(self) -> None:
+        """Replace the token now, whether it is needed or not: some refresh tokens lapse when nobody uses them."""
+        self._renewed(self.tokens.current())
+
     def _token(self) -> Token | None:
         try:
-            return self.tokens.current() or self.tokens.renew(None, self.connector.fetch_token)
+            return self.tokens.current() or self._renewed(None)
         except errors.Unavailable as error:
             error.final = True  # fetching it has been tried often enough
             raise
+
+    def _renewed(self, dead: Token | None) -> Token | None:
+        try:
+            return self.tokens.renew(dead, self.connector.fetch_token)
+        except errors.InDoubt as error:
+            # Of the exchange of a credential, not of the call that needed the token: nothing of that has happened.
+            unknown = errors.Unavailable("error.credential_in_doubt", code=error.code, **error.params)
+            unknown.final = True
+            raise unknown from None
 
     def _exchange(self, request: Request, token: Token | None) -> Verdict:
         name = request.name or request.path

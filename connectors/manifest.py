@@ -215,6 +215,16 @@ class DocumentKind(_Strict):
     follow: list[Literal["approval", "invoices", "payments"]] = Field(default_factory=list)
 
 
+class CredentialKind(_Strict):
+    """A credential that changes while the account is in use, and which the runtime keeps (``connectors.credentials``).
+
+    changed_by: 'use' = using it kills it and brings another; 'push' = the platform pushes it.
+    """
+
+    title: Text
+    changed_by: Literal["use", "push"]
+
+
 class Scope(_Strict):
     """A right that must be granted, and where in the console."""
 
@@ -252,6 +262,7 @@ class Manifest(_Strict):
     documents: dict[str, DocumentKind] = Field(default_factory=dict)
     budgets: list[Budget] = Field(default_factory=list)
     errors: ErrorTable = Field(default_factory=ErrorTable)
+    credentials: dict[str, CredentialKind] = Field(default_factory=dict)
     scopes: dict[str, Scope] = Field(default_factory=dict)
     capabilities: dict[str, Capability] = Field(default_factory=dict)
     messages: dict[str, Message] = Field(default_factory=dict)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from connectors.credentials import Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Opened:
     """A verified and decrypted push. answer: a handshake's reply, sent at once and stored nowhere.
 
     ack: what the platform wants to hear when the push is stored, where that depends on the push; None: ``reply`` says it.
+    keep: credentials that the push brings, by the names of the manifest; they are stored sealed with the account, and such a
+    push is about nothing else.
     """
 
     plaintext: bytes = b""
@@ -34,6 +38,7 @@ class Opened:
     answer: bytes | None = None
     dedup_key: str | None = None
     ack: Reply | None = None
+    keep: Mapping[str, Credential] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

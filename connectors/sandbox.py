@@ -127,6 +127,14 @@ class Simulator:
         """Push an event about the record to our receiver, as the platform does; the HTTP status of the answer."""
         raise TypeError(f"{type(self).__name__} has no push()")
 
+    def credentials(self) -> dict[str, str]:
+        """Credentials that the platform has pushed to this account before now, by the manifest's names."""
+        return {}
+
+    def issue(self, url: str, name: str, *, forged: bool = False) -> int:
+        """Push a fresh credential of that name to our receiver; the HTTP status of the answer. forged: with another secret."""
+        raise TypeError(f"{type(self).__name__} has no issue()")
+
     def deliver(self, stream: str, key: str) -> bool:
         """Push an event about the record over a connection that a listener keeps; whether it was acknowledged as taken."""
         raise TypeError(f"{type(self).__name__} has no deliver()")

@@ -27,6 +27,11 @@ KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """An account's key; it is part of the address that platforms push to."""
 
 
+SAVED_FIRST = Finding(
+    "填写完整。这个平台的授权一用就换，保存之后再检查",
+    "Complete. This platform's authorisation changes with each use: save, then check",
+    True,
+)
 HUB = "hub"
 """Who changes an account when no person does."""
 _STREAM = ("account_id", "stream", "task", "enabled", "cursor", "next_run_at", "lease_until", "fence", "failures")
@@ -84,13 +89,22 @@ def validated(platform: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(hub: Hub, platform: str, config: dict[str, Any]) -> list[Finding]:
-    """Try the configuration against the platform without saving it."""
-    return _findings(connect_with(hub, platform, validated(platform, config), priority=0))
+    """Try the configuration against the platform without saving it.
+
+    Where credentials change by being used, or come by push, trying would use up what was just entered: such an account is
+    saved first and checked then.
+    """
+    clean = validated(platform, config)
+    if registry.get(platform).manifest.credentials:
+        return [SAVED_FIRST]
+    return _findings(connect_with(hub, platform, clean, priority=0))
 
 
 def check_saved(hub: Hub, key: str) -> list[Finding]:
     """Try a saved account, with the token that its workers use: a second login would throw them out on some platforms."""
-    return _findings(connect(hub, get(hub, key), priority=0))
+    account = get(hub, key)
+    validated(account.platform, account.config)
+    return _findings(connect(hub, account, priority=0))
 
 
 def _findings(connector: Connector) -> list[Finding]:
@@ -187,6 +201,19 @@ def set_state(hub: Hub, key: str, state: str, *, reason: str, by: str) -> None:
             due = {"next_run_at": hub.now(), "failures": 0}
             conn.execute(update(AccountStream).where(col(AccountStream.account_id) == account.id).values(**due))
         audit.record(conn, by, f"account.{state}", f"account:{key}", reason=reason)
+
+
+def wake(hub: Hub, key: str) -> None:
+    """A new authorisation has come: an account that the hub itself took out of service for want of one goes on."""
+    account = get(hub, key)
+    mine = update(Account).where(col(Account.id) == account.id)
+    asleep = mine.where(col(Account.state) == "needs_auth", col(Account.state_by) == HUB)
+    with hub.db.write() as conn:
+        values = {"state": "active", "state_reason": "", "state_by": HUB, "state_at": hub.now()}
+        if conn.execute(asleep.values(**values)).rowcount:
+            due = {"next_run_at": hub.now(), "failures": 0}
+            conn.execute(update(AccountStream).where(col(AccountStream.account_id) == account.id).values(**due))
+            audit.record(conn, HUB, "account.active", f"account:{key}", reason="credential")
 
 
 def remove(hub: Hub, key: str, *, by: str) -> None:

@@ -21,6 +21,7 @@ from connectors.errors import BadPush
 from hub.core import Hub
 from hub.models import Account
 from hub.store.bulk import Upsert
+from hub.sync.alive import received
 from hub.sync.raw import storable
 
 MOST = 512
@@ -51,6 +52,13 @@ class Inbox:
         self._queue: queue.SimpleQueue[tuple[Push, Future[None]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
+
+    def take(self, source: EventSource, account: Account, opened: Opened) -> None:
+        """Store what was pushed: a push, or the credentials that it brings and nothing else. Raises Busy."""
+        if opened.keep:
+            received(self._hub, account, opened.keep)
+        else:
+            self.store(push_of(source, account, opened))
 
     def store(self, push: Push) -> None:
         """Store a push; a repeated one only counts. Raises Busy."""

@@ -15,7 +15,7 @@ from hub import accounts
 from hub.core import Hub
 from hub.models import Account
 from hub.sync.connect import connect
-from webhooks.inbox import Busy, Inbox, push_of
+from webhooks.inbox import Busy, Inbox
 
 log = structlog.get_logger("webhooks")
 MAX_BODY = 1 << 20
@@ -58,7 +58,7 @@ def _take(inbox: Inbox, source: EventSource, account: Account, raw: RawRequest) 
         opened = source.open(raw)
         if opened.answer is not None:
             return Response(opened.answer, status=200, content_type="text/plain; charset=utf-8")
-        inbox.store(push_of(source, account, opened))
+        inbox.take(source, account, opened)
         ack = opened.ack
     except BadSignature as error:
         outcome = _refuse(inbox, account, "bad_signature", error)

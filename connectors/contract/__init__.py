@@ -26,12 +26,25 @@ pytest.register_assert_rewrite(
             "handing",
             "pushed",
             "listening",
+            "rotating",
             "secrecy",
         )
     )
 )
 
-from connectors.contract import acting, declared, delivering, faulty, following, handing, listening, pushed, reading, secrecy  # noqa: E402, F401
+from connectors.contract import (  # noqa: E402
+    acting,  # noqa: F401
+    declared,  # noqa: F401
+    delivering,  # noqa: F401
+    faulty,  # noqa: F401
+    following,  # noqa: F401
+    handing,  # noqa: F401
+    listening,  # noqa: F401
+    pushed,  # noqa: F401
+    reading,  # noqa: F401
+    rotating,  # noqa: F401
+    secrecy,  # noqa: F401
+)
 from connectors.contract.scenario import Scenario  # noqa: E402
 from connectors.contract.suite import contract_tests  # noqa: E402
 

@@ -40,7 +40,7 @@ def on_write(bench: Bench, do: Callable[[], None]) -> None:
     due = [do]
 
     def arm(_: int, request: Request) -> None:
-        if request.write and due:
+        if bench.writes(request) and due:
             due.pop()()
 
     bench.arm = arm
@@ -135,7 +135,7 @@ def breaks_off(bench: Bench, fault: str, act: Callable[[], object]) -> None:
         raise AssertionError(f"{fault} on a writing call: no InDoubt")
     finally:
         calm(bench)
-    made = sum(request.write for request in bench.calls[before:])
+    made = sum(bench.writes(request) for request in bench.calls[before:])
     assert made == 1, f"{made} writing calls: write=True is missing, or an open write was repeated"
 
 

@@ -23,7 +23,8 @@ from connectors.base import (
     secret_fields,
 )
 from connectors.contract.scenario import skip
-from connectors.http import MemoryTokens, Runtime
+from connectors.credentials import Credential
+from connectors.http import MemoryTokens, Runtime, Tokens
 from connectors.manifest import Stream
 from connectors.registry import Entry
 from connectors.sandbox import Served, Simulator
@@ -39,6 +40,7 @@ _ALLOWED: dict[str, str] = {
     "add_field": "new_fields",
     "kill_tokens": "tokens",
     "push": "pushes",
+    "issue": "pushes",
 }
 """Steering method -> the capability that the manifest must declare ``cannot`` when the simulator lacks the method."""
 
@@ -98,6 +100,10 @@ class Bench:
         self.slept = 0.0
         self.arm: Callable[[int, Request], None] = lambda number, request: None
         self.base = self.sim.now().replace(microsecond=0)
+        self.kept = {name: Credential(value, self.base) for name, value in self.sim.credentials().items()}
+        self.spending: dict[str, datetime] = {}
+        self._fetching, self._exchanges = False, set[int]()
+        self._shared = self.restarted()
 
     def __enter__(self) -> Bench:
         return self
@@ -107,16 +113,32 @@ class Bench:
 
     # -- connectors
 
-    def connector(self, *, clock: Callable[[], datetime] | None = None, changes: dict[str, Any] | None = None) -> Any:
-        """A new connector instance with its own token store, as after a restart. changes: settings to replace."""
+    def connector(
+        self,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        changes: dict[str, Any] | None = None,
+        tokens: Tokens | None = None,
+    ) -> Any:
+        """A new connector instance with its own token store, as after a restart. changes: settings to replace.
+
+        Where credentials change by use, all instances of the saved account share one store, as they do in the hub.
+        """
         config = self.kind.Config(**{**self.settings, **changes}) if changes else self.config
+        if tokens is None and not changes and self.manifest.credentials:
+            tokens = self.restarted(clock) if clock else self._shared
         clock = clock or self.sim.now
+        tokens = tokens or MemoryTokens(clock)
         runtime = Runtime(
-            clock=clock, sleep=self.sleep, tokens=MemoryTokens(clock), budgets=self.budgets, attempts=ATTEMPTS, account=ACCOUNT
-        )
+            clock=clock, sleep=self.sleep, tokens=tokens, budgets=self.budgets, attempts=ATTEMPTS, account=ACCOUNT
+        )  # fmt: skip
         connector = self.kind(config, runtime)
         self._watch(connector)
         return connector
+
+    def restarted(self, clock: Callable[[], datetime] | None = None) -> MemoryTokens:
+        """The account's kept credentials without its token."""
+        return MemoryTokens(clock or self.sim.now, kept=self.kept, spending=self.spending)
 
     def source(self) -> Source:
         """A new connector to read with."""
@@ -135,16 +157,26 @@ class Bench:
 
         def watched_sign(request: Request, token: Token | None) -> Request:
             self.calls.append(request)
+            if self._fetching:
+                self._exchanges.add(id(request))
             self.arm(len(self.calls) - 1, request)
             return sign(request, token)
 
         def watched_fetch() -> Token | None:
-            token = fetch()
+            self._fetching = True
+            try:
+                token = fetch()
+            finally:
+                self._fetching = False
             if token is not None:
                 self.tokens.append(token)
             return token
 
         vars(connector).update(sign=watched_sign, fetch_token=watched_fetch)
+
+    def writes(self, request: Request) -> bool:
+        """Whether it changes what people see over there; the exchange of a credential is a write too, and none of these."""
+        return request.write and id(request) not in self._exchanges
 
     @property
     def has_tokens(self) -> bool:
@@ -160,7 +192,8 @@ class Bench:
         """Values that must never be seen: secret settings and every token fetched so far."""
         values = {str(self.settings[name]) for name in secret_fields(self.kind.Config) if self.settings.get(name)}
         for token in self.tokens:
-            values |= {token.value, *token.extra.values()}
+            values |= {token.value, *token.extra.values(), *token.keep.values()}
+        values |= {one.value for one in self.kept.values()}
         return {value for value in values if len(value) >= 4}
 
     # -- time

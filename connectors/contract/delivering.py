@@ -167,7 +167,7 @@ def a_throttled_write_ends_as_one_document(bench: Bench, kind: str) -> None:
     met: set[str] = set()
 
     def limit(_: int, request: Request) -> None:
-        if request.write and request.path not in met:
+        if bench.writes(request) and request.path not in met:
             met.add(request.path)
             bench.sim.faults.throttle.update({"": 1})
 
@@ -212,7 +212,7 @@ def writes_of_a_send(bench: Bench, kind: str) -> int:
     """How many writing calls one undisturbed send takes."""
     before = len(bench.calls)
     bench.sink().send(sample_document(bench, kind, 9000))
-    count = sum(request.write for request in bench.calls[before:])
+    count = sum(bench.writes(request) for request in bench.calls[before:])
     assert count, "send() made no call with write=True: a cut connection would be repeated and the document doubled"
     return count
 
@@ -222,7 +222,7 @@ def on_write(bench: Bench, number: int, do: Callable[[], None]) -> None:
     seen = iter(range(1_000_000))
 
     def arm(_: int, request: Request) -> None:
-        if request.write and next(seen) == number:
+        if bench.writes(request) and next(seen) == number:
             do()
 
     bench.arm = arm
@@ -253,7 +253,7 @@ def one_document_in_spite_of(bench: Bench, kind: str, fault: Callable[[], None])
             pass
         else:
             raise AssertionError(f"fault on writing call {number + 1} of {count}: no InDoubt")
-        made, throttled = sum(request.write for request in bench.calls[before:]), len(bench.budgets.slowed) - slowed
+        made, throttled = sum(bench.writes(request) for request in bench.calls[before:]), len(bench.budgets.slowed) - slowed
         assert made <= number + 1 + throttled, f"{made} writing calls up to a fault on call {number + 1}: a write was repeated"
         agrees(settle(bench, kind, document), document)
         assert held(bench, document) == 1, f"fault on writing call {number + 1}: {held(bench, document)} documents"

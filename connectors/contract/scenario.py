@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from connectors.registry import Entry
 
-Each = Literal["connector", "stream", "tagged", "handed", "document"]
+Each = Literal["connector", "stream", "tagged", "handed", "document", "spent", "sent"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ RULES: list[Rule] = []
 
 
 def scenario(each: Each = "connector", role: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Declares a scenario. ``check(bench)`` or, for each stream or document kind, ``check(bench, name)``."""
+    """Declares a scenario. ``check(bench)``; or ``check(bench, name)`` for each stream, each document kind, or each credential
+    that changes by use (spent) or push (sent)."""
 
     def declare(check: Callable[..., None]) -> Callable[..., None]:
         RULES.append(Rule(check, each, role))

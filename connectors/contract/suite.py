@@ -2,7 +2,8 @@
 
 The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
 misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``acting`` (tags, notices, sign-in),
-``handing`` (owners change), ``pushed`` (webhooks), ``listening`` (kept connections) and ``secrecy`` (logs, errors, budgets).
+``handing`` (owners change), ``pushed`` (webhooks), ``listening`` (kept connections), ``rotating`` (credentials that change)
+and ``secrecy`` (logs, errors, budgets).
 """
 
 from __future__ import annotations
@@ -29,4 +30,7 @@ def _subjects(entry: Entry, rule: Rule) -> list[str | None]:
         return [name for name, stream in manifest.streams.items() if stream.handover]
     if rule.each == "document":
         return list(manifest.documents)
+    if rule.each in ("spent", "sent"):
+        how = {"spent": "use", "sent": "push"}[rule.each]
+        return [name for name, kind in manifest.credentials.items() if kind.changed_by == how]
     return [None]

@@ -17,6 +17,7 @@ from hub.admin.i18n import t
 from hub.admin.web import back, done, needs, one, page, reason_given, rows, the_hub, who
 from hub.admin.words import cursor_words, manifest_of, platform_title
 from hub.models import Account
+from hub.sync import alive
 
 pages = page("accounts", "/accounts")
 
@@ -52,7 +53,7 @@ def check(key: str) -> str:
     if account.state == "removed":
         abort(404)
     try:
-        findings = accounts.check(the_hub(), account.platform, account.config)
+        findings = accounts.check_saved(the_hub(), key)
     except accounts.AccountFault as fault:
         findings = [Finding(str(fault), str(fault), False, t("account.fill_in"), t("account.fill_in"))]
     return _detail(key, findings)
@@ -69,7 +70,8 @@ def _detail(key: str, findings: list[Finding] | None = None) -> str:
         )
         refused = overview.refused(conn, hub.now()).get(account["id"], 0)
         quotas, line = overview.quotas(hub, conn, account), overview.listening(conn, account["id"])
-    manifest = manifest_of(account["platform"])
+        manifest = manifest_of(account["platform"])
+        credentials = alive.shown(conn, manifest, account["id"]) if manifest else []
     health = health_of(account, streams, hub.now())
     words = {
         (item.stream, item.task): cursor_words(
@@ -81,6 +83,7 @@ def _detail(key: str, findings: list[Finding] | None = None) -> str:
         "account.html", account=account, manifest=manifest, health=health, words=words, runs=last, refused=refused,
         push_url=_push_url(account) if manifest and "events" in manifest.roles else None, now=hub.now(), findings=findings,
         titles={item.stream: item.title for item in health}, quotas=quotas, line=line,
+        credentials=credentials,
     )  # fmt: skip
 
 

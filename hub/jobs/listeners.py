@@ -27,7 +27,7 @@ from hub.models.base import table
 from hub.store.bulk import Upsert
 from hub.store.types import EPOCH
 from hub.sync.connect import connect
-from webhooks.inbox import Busy, Inbox, push_of
+from webhooks.inbox import Busy, Inbox
 
 log = structlog.get_logger("hub.listeners")
 LOOK = 1.0
@@ -164,7 +164,7 @@ class _Connection:
 
     def _store(self, opened: Opened) -> Outcome:
         try:
-            self._inbox.store(push_of(self._connector, self._held.account, opened))
+            self._inbox.take(self._connector, self._held.account, opened)
         except Busy:
             return "busy"
         return "stored"

@@ -15,7 +15,7 @@ from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
 from hub.people import notices, tags
 from hub.people.drafting import STATES as STUCK
-from hub.sync import inbox
+from hub.sync import alive, inbox
 
 SETTLE_EVERY = timedelta(seconds=15)
 LOOK_EVERY = timedelta(seconds=30)
@@ -23,7 +23,8 @@ WATCH_EVERY = timedelta(seconds=30)
 MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
 PRIORITY = {
-    "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "notify": 20, "pull": 10, "follow": 8, "invoices": 8,
+    "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "notify": 20, "renew": 15, "pull": 10, "follow": 8,
+    "invoices": 8,
     "settle": 5, "tag": 5, "watch": 5, "housekeep": 0,
 }  # fmt: skip
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
@@ -69,6 +70,7 @@ class Planner:
         if pending:
             yield "dispatch", "all"
         yield from (("deliver", str(account)) for account in delivery.due_accounts(hub))
+        yield from (("renew", str(account)) for account in alive.due(hub))
         yield from (("follow", str(account)) for account in follow.due_accounts(hub))
         if self._every("invoices", LOOK_EVERY, now) and queue.due(hub):
             yield "invoices", "all"

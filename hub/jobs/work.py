@@ -21,7 +21,7 @@ from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
 from hub.people import drafting, notices
 from hub.people import tags as written
-from hub.sync import inbox, quotas, runs
+from hub.sync import alive, inbox, quotas, runs
 from hub.sync.pull import pull
 
 KEEP_PUSHES = timedelta(days=30)
@@ -67,6 +67,11 @@ def do_invoices(hub: Hub, key: str) -> None:
     queue.look_again(hub)
 
 
+def do_renew(hub: Hub, key: str) -> None:
+    """The token of an account that is to be renewed though nobody needs it."""
+    alive.renew(hub, int(key))
+
+
 def do_follow(hub: Hub, key: str) -> None:
     """What became of the documents at one destination account."""
     following.follow(hub, int(key), seconds=hub.settings.slice_seconds)
@@ -110,6 +115,7 @@ NAMES: dict[str, Callable[[Hub, str], None]] = {
     "deliver": do_deliver,
     "tag": do_tag,
     "invoices": do_invoices,
+    "renew": do_renew,
     "follow": do_follow,
     "write_back": do_write_back,
     "notify": do_notify,

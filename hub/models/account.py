@@ -50,13 +50,20 @@ class AccountStream(Model, table=True):
 
 
 class AccountToken(Model, table=True):
-    """The token of an account, fetched under a lease so that one worker at a time asks for it."""
+    """The token of an account, fetched under a lease so that one worker at a time asks for it; and credentials that change.
+
+    credentials: name -> value and since when (``connectors.credentials``). spending: name -> since when a use is announced
+    whose outcome is not known. renew_at: when the token is renewed though nobody needs it.
+    """
 
     __tablename__ = "account_token"
     account_id: int = Field(primary_key=True, foreign_key="account.id")
     token: dict[str, Any] | None = sealed("account_token.token", nullable=True)
     expires_at: datetime | None = instant(nullable=True)
     lease_until: datetime = instant()
+    credentials: dict[str, Any] | None = sealed("account_token.credentials", nullable=True)
+    spending: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    renew_at: datetime | None = instant(nullable=True)
 
 
 class Listening(Model, table=True):

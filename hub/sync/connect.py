@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,15 +15,18 @@ from sqlmodel import col, select, update
 from connectors import registry
 from connectors.base import Connector, Token, secret_fields
 from connectors.budgets import Budgets, MemoryBudgets
+from connectors.credentials import Credential, merged, settled
 from connectors.errors import Stop, Unavailable
 from connectors.http import Runtime
 from hub.core import Hub
 from hub.models import Account, AccountToken
 from hub.store.bulk import Upsert
 from hub.store.database import Database
-from hub.store.types import EPOCH
+from hub.store.types import EPOCH, to_us
+from hub.sync.credentials import Credentials, as_json, keep, locked_credentials, read_credentials
 from hub.sync.quotas import Meter
 
+Change = Callable[["Credentials"], dict[str, Any]]
 EARLY = timedelta(minutes=5)
 FETCH_LEASE = 60
 """Seconds that fetching a token may take before another worker tries."""
@@ -31,10 +34,11 @@ _insert_token = Upsert("account_token", ("account_id", "lease_until"), ("account
 
 
 class StoredTokens:
-    """An account's token in the database, renewed by one worker at a time under a lease."""
+    """An account's token in the database, renewed by one worker at a time under a lease; and its changing credentials."""
 
     def __init__(self, hub: Hub, account_id: int) -> None:
         self._hub, self._account_id = hub, account_id
+        self._announced: set[str] = set()
 
     def current(self) -> Token | None:
         """The stored token while it has life left."""
@@ -82,22 +86,65 @@ class StoredTokens:
             )
             return taken.rowcount == 1
 
-    def _release(self, values: dict[str, Any]) -> None:
-        mine = update(AccountToken).where(col(AccountToken.account_id) == self._account_id)
+    def _release(self, values: dict[str, Any], change: Change | None = None) -> None:
         with self._hub.db.write() as conn:
+            if change is not None:
+                values |= change(locked_credentials(conn, self._account_id))
+            mine = update(AccountToken).where(col(AccountToken.account_id) == self._account_id)
             conn.execute(mine.values(**{"lease_until": EPOCH, **values}))
 
     def _fetch(self, fetch: Callable[[], Token | None]) -> Token | None:
-        values: dict[str, Any] = {}
+        self._announced = set()
+        before = set(self._spending())
         try:
             token = fetch()
-            if token is not None:
-                early = min(EARLY.total_seconds(), (token.expires_in or 0) / 2)
-                ends = self._hub.now() + timedelta(seconds=token.expires_in - early) if token.expires_in else None
-                values |= {"token": {"value": token.value, "extra": dict(token.extra)}, "expires_at": ends}
-            return token
-        finally:
-            self._release(values)
+        except Exception as error:
+            told: list[BaseException] = [error]
+            self._release({}, lambda row: self._failed(row, before, told))
+            raise told[0] from None
+        except BaseException:
+            self._release({})
+            raise
+        values: dict[str, Any] = {}
+        if token is not None:
+            early = min(EARLY.total_seconds(), (token.expires_in or 0) / 2)
+            ends = self._hub.now() + timedelta(seconds=token.expires_in - early) if token.expires_in else None
+            values |= {"token": {"value": token.value, "extra": dict(token.extra)}, "expires_at": ends}
+            values["renew_at"] = self._hub.now() + timedelta(seconds=token.renew_in) if token.renew_in else None
+        keep = {name: Credential(value, self._hub.now()) for name, value in token.keep.items()} if token else {}
+        self._release(values, lambda row: {"credentials": as_json(merged(row.kept, keep)), "spending": None})
+        return token
+
+    def _failed(self, row: Credentials, before: set[str], told: list[BaseException]) -> dict[str, Any]:
+        open_ = {name: since for name, since in row.spending.items() if name in before}
+        told[0], left = settled(told[0], open_, self._announced & set(row.spending), self._hub.now())
+        return {"spending": {name: to_us(since) for name, since in left.items()} or None}
+
+    # -- credentials
+
+    def credentials(self) -> Mapping[str, Credential]:
+        """Those that are kept now."""
+        with self._hub.db.read() as conn:
+            return read_credentials(conn, self._account_id).kept
+
+    def spend(self, name: str) -> None:
+        """Note durably that it is about to be used up. Whoever dies now is followed up when the lease has run out."""
+        self._announced.add(name)
+        soon = self._hub.now() + timedelta(seconds=FETCH_LEASE + 1)
+        with self._hub.db.write() as conn:
+            row = locked_credentials(conn, self._account_id)
+            open_ = {name: self._hub.now(), **row.spending}
+            values = {"spending": {key: to_us(since) for key, since in open_.items()}, "renew_at": soon}
+            conn.execute(update(AccountToken).where(col(AccountToken.account_id) == self._account_id).values(**values))
+
+    def keep(self, fresh: Mapping[str, Credential]) -> None:
+        """Store these durably, now."""
+        with self._hub.db.write() as conn:
+            keep(conn, self._account_id, fresh)
+
+    def _spending(self) -> dict[str, datetime]:
+        with self._hub.db.read() as conn:
+            return read_credentials(conn, self._account_id).spending
 
 
 _budgets: WeakKeyDictionary[Database, dict[int, Budgets]] = WeakKeyDictionary()
