@@ -16,7 +16,7 @@ from connectors.messages import explain, known
 
 ALLOWED_IMPORTS = {
     f"connectors.{name}"
-    for name in ("base", "callbacks", "errors", "http", "people", "schemes", "sockets", "intake", "invoices", "money")
+    for name in ("base", "callbacks", "errors", "http", "people", "schemes", "sockets", "intake", "invoices", "money", "books")
 }
 SIMULATOR_IMPORTS = {"connectors.sandbox", "connectors.story"}
 OURS = {"connectors", "hub", "webhooks", "mappings", "config"}

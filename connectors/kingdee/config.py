@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
 
+from connectors import books
 from connectors.base import Config, setting
-
-
-def table(text: str) -> list[tuple[str, str]]:
-    """The lines of a mapping table as (left, right)."""
-    parts = (line.partition("=") for line in text.splitlines() if line.strip())
-    return [(left.strip(), right.strip()) for left, _, right in parts]
-
 
 _APP_ID = re.compile(r"[^_,\s]+_[A-Za-z0-9+/]{32}")
 _AUTH_ZH = "系统管理 → 第三方系统登录授权"
@@ -209,22 +202,12 @@ class KingdeeConfig(Config):
     @field_validator("materials", "customers")
     @classmethod
     def _table(cls, value: str) -> str:
-        for line in filter(str.strip, value.splitlines()):
-            left, sign, right = line.partition("=")
-            if not (sign and left.strip() and right.strip()):
-                raise ValueError("每行写成 左边=右边 / a line is left=right")
-        return value
+        return books.pairs(value)
 
     @field_validator("tax_rate")
     @classmethod
     def _rate(cls, value: str) -> str:
-        try:
-            known = 0 <= Decimal(value) < 100
-        except InvalidOperation:
-            known = False
-        if not known:
-            raise ValueError("应为 0 到 100 之间的百分数 / must be a percentage from 0 to 100")
-        return value
+        return books.percentage(value)
 
     @model_validator(mode="after")
     def _complete(self) -> KingdeeConfig:

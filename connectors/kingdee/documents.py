@@ -7,13 +7,15 @@ SAL_SaleOrder, AR_receivable). Changing an organisation clears what depends on i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
+from connectors import books
 from connectors.base import Document, DocumentLine, Party, Status
 from connectors.errors import ConfigError, Rejected
-from connectors.kingdee.config import KingdeeConfig, table
+from connectors.kingdee.config import KingdeeConfig
 from connectors.money import Money, fen, priced, split_tax, yuan
 
 FEN = Decimal("0.01")
@@ -88,7 +90,7 @@ def status(form: Form, row: dict[str, Any]) -> Status:
 
 def named_customer(config: KingdeeConfig, party: Party) -> str:
     """The Kingdee code that the account's table gives a party; '' where it gives none."""
-    return next((right for left, right in table(config.customers) if left in (party.code, party.tax_id)), "")
+    return next((right for left, right in books.table(config.customers) if left in (party.code, party.tax_id)), "")
 
 
 def customer(config: KingdeeConfig, party: Party) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _order(config: KingdeeConfig, document: Document) -> dict[str, Any]:
 
 def _order_line(config: KingdeeConfig, line: DocumentLine, due: Any) -> dict[str, Any]:
     unit = _number(config.unit_code)
-    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
+    quantity, price = priced(line.amount.minor, books.number(line.quantity, partial(_bad, "quantity")))
     return {
         "FMaterialId": _number(_material(config, line)),
         "FUnitID": unit,
@@ -194,7 +196,7 @@ def _receivable(config: KingdeeConfig, document: Document) -> dict[str, Any]:
 
 def _receivable_line(config: KingdeeConfig, line: DocumentLine) -> dict[str, Any]:
     rate = _rate(config, line)
-    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
+    quantity, price = priced(line.amount.minor, books.number(line.quantity, partial(_bad, "quantity")))
     bare, tax = split_tax(line.amount.minor, rate)
     return {
         "FMATERIALID": _number(_material(config, line)),
@@ -210,26 +212,18 @@ def _receivable_line(config: KingdeeConfig, line: DocumentLine) -> dict[str, Any
 
 
 def _rate(config: KingdeeConfig, line: DocumentLine) -> Decimal:
-    rate = _decimal(line.tax_rate, "tax_rate") or Decimal(config.tax_rate)
-    if not 0 <= rate < 100:
-        raise Rejected("kingdee.line", field="tax_rate")
+    rate = books.rate(line.tax_rate, config.tax_rate, partial(_bad, "tax_rate"))
     return rate.quantize(FEN) if rate == rate.quantize(FEN) else rate
 
 
-def _decimal(value: str, field: str) -> Decimal:
-    try:
-        number = Decimal(value or "0")
-    except InvalidOperation:
-        raise Rejected("kingdee.line", field=field) from None
-    if not number.is_finite():
-        raise Rejected("kingdee.line", field=field)
-    return number
+def _bad(field: str) -> Rejected:
+    return Rejected("kingdee.line", field=field)
 
 
 def _material(config: KingdeeConfig, line: DocumentLine) -> str:
     """The material of a line. Raises Rejected for a code that the account's table lacks: none is guessed."""
     if config.materials and line.item_code:
-        found = next((right for left, right in table(config.materials) if fnmatchcase(line.item_code, left)), None)
+        found = next((right for left, right in books.table(config.materials) if fnmatchcase(line.item_code, left)), None)
         if found is None:
             raise Rejected("kingdee.material_unmapped", item=line.item_code)
         return found

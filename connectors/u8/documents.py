@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
+from connectors import books
 from connectors.base import Document, DocumentLine, Party
 from connectors.errors import ConfigError, Rejected
 from connectors.money import priced, yuan
@@ -32,11 +33,12 @@ def check(config: U8Config, document: Document) -> None:
 
 
 def lines_of(document: Document) -> list[DocumentLine]:
-    """The lines that say something; a document without any, or with some below zero, is one line of its amount."""
-    lines = [line for line in document.lines if line.amount.minor]
+    """The lines that say something; with some below zero, one line of the amount."""
+    lines = books.lines_of(document)
     if any(line.amount.minor < 0 for line in lines):
-        lines = []  # receivables hold no tax: payments less refunds of a day are one sum
-    return lines or [DocumentLine(title=document.note or document.number, amount=document.amount)]
+        # receivables hold no tax: payments less refunds of a day are one sum
+        return [DocumentLine(title=document.note or document.number, amount=document.amount)]
+    return lines
 
 
 def customer(config: U8Config, party: Party) -> dict[str, Any]:
@@ -51,20 +53,20 @@ def model(config: U8Config, document: Document) -> dict[str, Any]:
 
 def _receivable(config: U8Config, document: Document) -> dict[str, Any]:
     mark = config.settlement_mark if document.kind == "settlement" else ""
-    who, people = document.party.code, _given(deptcode=config.dept_code, personcode=config.person_code)
+    who, people = document.party.code, books.given(deptcode=config.dept_code, personcode=config.person_code)
     money = {"currency_name": config.currency_name, "currency_rate": "1"}
     return {
         "code": document.number,
         "date": document.date.isoformat(),
         "cust_vendor_code": who,
-        "amount": _text(yuan(document.amount.minor)),
-        "natamount": _text(yuan(document.amount.minor)),
+        "amount": books.plain(yuan(document.amount.minor)),
+        "natamount": books.plain(yuan(document.amount.minor)),
         "digest": f"{mark} {document.note}".strip()[:TEXT] or document.number,
         **people,
         "entry": [
             {
-                "cust_vendor_code": who, "digest": line.title[:TEXT], "amount": _text(yuan(line.amount.minor)),
-                "natamount": _text(yuan(line.amount.minor)), **money, **people,
+                "cust_vendor_code": who, "digest": line.title[:TEXT], "amount": books.plain(yuan(line.amount.minor)),
+                "natamount": books.plain(yuan(line.amount.minor)), **money, **people,
             }
             for line in lines_of(document)
         ],
@@ -80,37 +82,20 @@ def _order(config: U8Config, document: Document) -> dict[str, Any]:
         "typecode": config.sale_type,
         "dpredatebt": due,
         "memo": document.note[:TEXT],
-        **_given(deptcode=config.dept_code, personcode=config.person_code),
+        **books.given(deptcode=config.dept_code, personcode=config.person_code),
         "entry": [_order_line(config, line) for line in lines_of(document)],
     }
 
 
 def _order_line(config: U8Config, line: DocumentLine) -> dict[str, Any]:
-    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
+    quantity, price = priced(line.amount.minor, books.number(line.quantity, partial(_bad, "quantity")))
     code = line.item_code if config.use_item_codes and line.item_code else config.inventory_code
-    rate = _decimal(line.tax_rate, "tax_rate") or Decimal(config.tax_rate)
-    if not 0 <= rate < 100:
-        raise Rejected("u8.line", field="tax_rate")
+    rate = books.rate(line.tax_rate, config.tax_rate, partial(_bad, "tax_rate"))
     return {
-        "inventorycode": code, "quantity": _text(quantity), "taxunitprice": _text(price),
-        "sum": _text(yuan(line.amount.minor)), "taxrate": _text(rate), **_given(unitid=config.unit_code),
+        "inventorycode": code, "quantity": books.plain(quantity), "taxunitprice": books.plain(price),
+        "sum": books.plain(yuan(line.amount.minor)), "taxrate": books.plain(rate), **books.given(unitid=config.unit_code),
     }  # fmt: skip
 
 
-def _decimal(value: str, field: str) -> Decimal:
-    try:
-        number = Decimal(value or "0")
-    except InvalidOperation:
-        raise Rejected("u8.line", field=field) from None
-    if not number.is_finite():
-        raise Rejected("u8.line", field=field)
-    return number
-
-
-def _text(number: Decimal) -> str:
-    """A number as U8 takes it."""
-    return format(number, "f")
-
-
-def _given(**values: str) -> dict[str, str]:
-    return {key: value for key, value in values.items() if value}
+def _bad(field: str) -> Rejected:
+    return Rejected("u8.line", field=field)

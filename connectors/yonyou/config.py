@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import field_validator
 
+from connectors import books
 from connectors.base import Config, setting
 
 DISCOVERY = "https://apigateway.yonyoucloud.com"
@@ -124,21 +124,12 @@ class YonyouConfig(Config):
     @field_validator("discovery_url")
     @classmethod
     def _address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-            raise ValueError("应为 http(s)://主机 / must be http(s)://host")
-        return value.rstrip("/")
+        return books.host_url(value)
 
     @field_validator("tax_rate")
     @classmethod
     def _rate(cls, value: str) -> str:
-        try:
-            known = 0 <= Decimal(value) < 100
-        except InvalidOperation:
-            known = False
-        if not known:
-            raise ValueError("应为 0 到 100 之间的百分数 / must be a percentage from 0 to 100")
-        return value
+        return books.percentage(value)
 
     @field_validator("tax_codes")
     @classmethod

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
+from connectors import books
 from connectors.base import Document, DocumentLine, Party
 from connectors.errors import ConfigError, Rejected
 from connectors.money import priced, split_tax, yuan
@@ -51,9 +53,7 @@ def lines_of(document: Document) -> tuple[DocumentLine, ...]:
 
 def rate_of(config: YonyouConfig, line: DocumentLine) -> Decimal:
     """The line's tax rate in percent. Raises Rejected."""
-    rate = _decimal(line.tax_rate, "tax_rate") or Decimal(config.tax_rate)
-    if not 0 <= rate < 100:
-        raise Rejected("yonyou.line", field="tax_rate")
+    rate = books.rate(line.tax_rate, config.tax_rate, partial(_bad, "tax_rate"))
     return rate.quantize(FEN) if rate == rate.quantize(FEN) else rate
 
 
@@ -69,7 +69,7 @@ def customer(config: YonyouConfig, party: Party) -> dict[str, Any]:
         "enterpriseNature": 0 if company else 2,
         ("enterpriseName" if company else "orgName"): party.name,
         **tax,
-        **given(customerClassCode=config.customer_class, contactTel=party.phone if config.send_contact else ""),
+        **books.given(customerClassCode=config.customer_class, contactTel=party.phone if config.send_contact else ""),
         **({"merchantAgentInvoiceInfos": invoice} if invoice else {}),
         "merchantApplyRanges": [{"orgIdCode": config.org_code}],
     }
@@ -90,7 +90,7 @@ def receivable(config: YonyouConfig, document: Document, customer_code: str) -> 
         "billDate": moment(document.date),
         "direction": "-1" if document.amount.minor < 0 else "1",
         **_exchanged(config, document, customer_code),
-        **given(staffCode=config.staff_code, deptCode=config.dept_code, remarks=note[:TEXT]),
+        **books.given(staffCode=config.staff_code, deptCode=config.dept_code, remarks=note[:TEXT]),
         "bodyItem": [_receivable_line(config, document, customer_code, row, line) for row, line in enumerate(lines, 1)],
     }
 
@@ -105,7 +105,7 @@ def _receivable_line(
         "_status": "Insert",
         "extRowNo": str(row),
         "materialCode": material(config, line),
-        "quantity": priced(line.amount.minor, _decimal(line.quantity, "quantity"))[0],
+        "quantity": priced(line.amount.minor, books.number(line.quantity, partial(_bad, "quantity")))[0],
         "taxRate": rate,
         "oriTaxExcludedAmount": bare,
         "oriTaxAmount": tax,
@@ -143,7 +143,7 @@ def order(config: YonyouConfig, document: Document, customer_code: str) -> dict[
         "vouchdate": moment(document.date),
         "agentId": customer_code,
         "invoiceAgentId": customer_code,
-        **given(corpContact=config.staff_code, saleDepartmentId=config.dept_code, memo=document.note[:TEXT]),
+        **books.given(corpContact=config.staff_code, saleDepartmentId=config.dept_code, memo=document.note[:TEXT]),
         "payMoney": yuan(document.amount.minor),
         "orderPrices!currency": config.currency_code,
         "orderPrices!natCurrency": config.currency_code,
@@ -157,7 +157,7 @@ def order(config: YonyouConfig, document: Document, customer_code: str) -> dict[
 def _order_line(config: YonyouConfig, document: Document, line: DocumentLine) -> dict[str, Any]:
     rate = rate_of(config, line)
     bare, tax = (yuan(part) for part in split_tax(line.amount.minor, rate))
-    quantity, price = priced(line.amount.minor, _decimal(line.quantity, "quantity"))
+    quantity, price = priced(line.amount.minor, books.number(line.quantity, partial(_bad, "quantity")))
     bare_price = (bare / quantity).quantize(Decimal(1).scaleb(-PRICE_DECIMALS), ROUND_HALF_UP)
     code, unit = material(config, line), config.unit_code
     return {
@@ -199,16 +199,5 @@ def moment(day: Any) -> str:
     return f"{day.isoformat()} 00:00:00"
 
 
-def given(**values: str) -> dict[str, str]:
-    """The values that are there."""
-    return {key: value for key, value in values.items() if value}
-
-
-def _decimal(value: str, field: str) -> Decimal:
-    try:
-        number = Decimal(value or "0")
-    except InvalidOperation:
-        raise Rejected("yonyou.line", field=field) from None
-    if not number.is_finite():
-        raise Rejected("yonyou.line", field=field)
-    return number
+def _bad(field: str) -> Rejected:
+    return Rejected("yonyou.line", field=field)

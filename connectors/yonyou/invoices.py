@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from connectors import errors
+from connectors import books, errors
 from connectors.base import Document, InvoiceRequest, Money, Status
 from connectors.invoices import InvoiceLine, IssuedInvoice
 from connectors.money import fen, yuan
@@ -108,25 +108,25 @@ def application(station: str, document: Document, request: InvoiceRequest) -> di
         "zdrq": document.date.isoformat(),
         "fplx": KINDS[request.kind],
         "gmfMc": request.buyer_title,
-        **documents.given(
+        **books.given(
             lydjh=document.source.get("number", ""), gmfNsrsbh=request.buyer_tax_id, bz=request.remark[: documents.TEXT],
             revemail=request.email, revphone=request.mobile,
         ),
         **(_digital_buyer(request) if digital else _older_buyer(request)),
-        **({"yfpHm": red.number, "hcyy": REASONS[red.reason], **documents.given(yfpDm=red.code)} if red else {}),
+        **({"yfpHm": red.number, "hcyy": REASONS[red.reason], **books.given(yfpDm=red.code)} if red else {}),
         "invoiceWillBs": [_line(row, line) for row, line in enumerate(request.lines, 1)],
     }  # fmt: skip
 
 
 def _digital_buyer(request: InvoiceRequest) -> dict[str, str]:
-    return documents.given(
+    return books.given(
         gmfDz=request.buyer_address, gmfDh=request.buyer_phone, gmfYh=request.buyer_bank, gmfZh=request.buyer_account
     )
 
 
 def _older_buyer(request: InvoiceRequest) -> dict[str, str]:
     """Invoices before 数电票 have one line for each pair."""
-    return documents.given(
+    return books.given(
         gmfDzdh=f"{request.buyer_address} {request.buyer_phone}".strip(),
         gmfYhzh=f"{request.buyer_bank} {request.buyer_account}".strip(),
     )
@@ -144,7 +144,7 @@ def _line(row: int, line: InvoiceLine) -> dict[str, Any]:
         "se": yuan(line.tax.minor),
         "xmjshj": yuan(line.amount.minor),
         **({"xmsl": Decimal(line.quantity)} if line.quantity else {}),
-        **documents.given(dw=line.unit, ggxh=line.spec),
+        **books.given(dw=line.unit, ggxh=line.spec),
         **zero,
     }
 

@@ -1,0 +1,91 @@
+"""What sinks into finance systems share beside money: settings in common forms, mapping tables, lines, texts of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from connectors.base import Document, DocumentLine
+from connectors.errors import ConnectorError
+
+
+def host_url(value: str) -> str:
+    """A setting that is http(s)://host without anything behind it. Raises ValueError."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("应为 http(s)://主机 / must be http(s)://host")
+    return value.rstrip("/")
+
+
+def percentage(value: str) -> str:
+    """A setting that is a percentage below 100, as decimal text. Raises ValueError."""
+    try:
+        known = 0 <= Decimal(value) < 100
+    except InvalidOperation:
+        known = False
+    if not known:
+        raise ValueError("应为 0 到 100 之间的百分数 / must be a percentage from 0 to 100")
+    return value
+
+
+def pairs(value: str) -> str:
+    """A setting that is a mapping table: one ``left=right`` a line. Raises ValueError that names the line."""
+    for number, line in enumerate(value.splitlines(), 1):
+        left, sign, right = line.partition("=")
+        if line.strip() and not (sign and left.strip() and right.strip()):
+            raise ValueError(f"第 {number} 行应为 左边=右边 / line {number} must be left=right")
+    return value
+
+
+def table(text: str) -> list[tuple[str, str]]:
+    """The lines of a mapping table as (left, right)."""
+    parts = (line.partition("=") for line in text.splitlines() if line.strip())
+    return [(left.strip(), right.strip()) for left, _, right in parts]
+
+
+def looked_up(text: str, *names: str) -> str:
+    """What a mapping table gives for any of the names; '*' and '?' on the left match; '' where it gives nothing."""
+    wanted = [name for name in names if name]
+    return next((right for left, right in table(text) for name in wanted if fnmatchcase(name, left)), "")
+
+
+def lines_of(document: Document) -> list[DocumentLine]:
+    """The lines that say something; a document without any is one line of its amount."""
+    lines = [line for line in document.lines if line.amount.minor]
+    return lines or [DocumentLine(title=document.note or document.number, amount=document.amount)]
+
+
+def number(value: str, refuse: Callable[[], ConnectorError]) -> Decimal:
+    """A line's number; '' is nought. Raises what ``refuse`` makes for one that is none."""
+    try:
+        found = Decimal(value or "0")
+    except InvalidOperation:
+        raise refuse() from None
+    if not found.is_finite():
+        raise refuse()
+    return found
+
+
+def rate(value: str, default: str, refuse: Callable[[], ConnectorError]) -> Decimal:
+    """A line's tax rate in percent, or the default where the source gives none."""
+    found = number(value, refuse) or Decimal(default)
+    if not 0 <= found < 100:
+        raise refuse()
+    return found
+
+
+def plain(value: Decimal) -> str:
+    """A number as text, digit for digit, without an exponent."""
+    return format(value, "f")
+
+
+def given(**values: str) -> dict[str, str]:
+    """The values that are there."""
+    return {key: value for key, value in values.items() if value}
+
+
+def word(text: str, signs: Collection[tuple[tuple[str, ...], str]]) -> str:
+    """The sub-code whose words all stand in a platform's sentence; '' for none."""
+    return next((sub for words, sub in signs if all(each in text for each in words)), "")

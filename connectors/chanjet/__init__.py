@@ -1,0 +1,1 @@
+"""用友畅捷通 T+ / T+Cloud, through its open platform."""
