@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +71,24 @@ def reconcile(
     with opened() as hub:
         found = three_way.reconcile(hub, account, fix=fix)
         emit(found, json, rows([{"k": k, "v": v} for k, v in found.items() if not isinstance(v, list)], ("k", "v")))
+
+
+@deliveries.command()
+def sheet(
+    source: Annotated[str | None, typer.Option(help="only what came from this account")] = None,
+    look: Annotated[bool, typer.Option(help="ask each destination for its documents as well")] = False,
+    out: Annotated[Path | None, typer.Option(help="every line as CSV, for Excel")] = None,
+    json: Json = False,
+) -> None:
+    """Each signed deal, paid order and refund against the document it is booked in, with the cause of every difference."""
+    from hub.events.sheet import sheet as made
+    from hub.events.sheet_file import told, written
+
+    with opened() as hub, written(out, hub.settings.language) as each:
+        found = made(hub, known(hub, source), look=look, each=each)
+        emit(found, json, told(found, hub.settings.language))
+        if found["unexplained"]:
+            raise typer.Exit(1)
 
 
 @quarantine.command("list")
