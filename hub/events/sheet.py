@@ -131,7 +131,7 @@ class _Sums:
         lines = sum(
             row["causes"][cause]["count"] for row in self._rows.values() for cause in UNEXPLAINED if cause in row["causes"]
         )
-        return lines + sum(row["amount"] != row["booked"] for row in documents)
+        return int(lines + sum(row["amount"] != row["booked"] for row in documents))
 
 
 # -- the lines
