@@ -6,6 +6,7 @@ would push for it, or None where it pushes nothing to a self-built app. (docs: p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -88,6 +89,7 @@ class World:
         self.staff: dict[str, Staff] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
         self.relations: dict[tuple[str, str], Relation] = {}
+        self._of: dict[str, dict[str, Relation]] = defaultdict(dict)
         self.tags: dict[str, Tag] = {}
         self.groups: dict[str, Group] = {}
 
@@ -128,7 +130,7 @@ class World:
         external_userid = str(contact["external_userid"])
         self.contacts.setdefault(external_userid, contact)
         relation = Relation(self.number(), userid, external_userid, options.pop("created", self.seconds), **options)
-        self.relations[userid, external_userid] = relation
+        self.relations[userid, external_userid] = self._of[userid][external_userid] = relation
         kind = "add_half_external_contact" if relation.half else "add_external_contact"
         extra = {"State": relation.state} if relation.state else {}
         return self.contact_event(kind, userid, external_userid, **extra)
@@ -142,7 +144,7 @@ class World:
 
     def drop(self, userid: str, external_userid: str, *, by_transfer: bool = False) -> Event:
         """A member removes a customer, or an in-service transfer does."""
-        del self.relations[userid, external_userid]
+        del self.relations[userid, external_userid], self._of[userid][external_userid]
         extra = {"Source": "DELETE_BY_TRANSFER"} if by_transfer else {}
         return self.contact_event("del_external_contact", userid, external_userid, **extra)
 
@@ -158,7 +160,7 @@ class World:
 
     def served(self, userid: str) -> list[Relation]:
         """The mutual relations of a member, oldest first."""
-        found = [relation for relation in self.relations.values() if relation.userid == userid and not relation.half]
+        found = [relation for relation in self._of[userid].values() if not relation.half]
         return sorted(found, key=lambda relation: relation.seq)
 
     def followers(self, external_userid: str) -> list[Relation]:

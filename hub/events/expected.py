@@ -15,7 +15,9 @@ from hub.core import Hub
 from hub.events.book import EVENT, ORIGIN, Book, starts
 from hub.events.documents import amount_of, concerns, destination_of, number
 from hub.events.facts import OF_DELIVERIES, Facts, accounts_by_id
+from hub.events.mint import event_id
 from hub.events.outbox import DELIVERY, rows_in
+from hub.events.reversal import sent_of
 from hub.events.settle import ITEM, is_settlement, last_closing
 
 PAGE = 500
@@ -134,12 +136,32 @@ def due(conn: Connection, hub: Hub, rows: Iterable[Any]) -> dict[str, Due]:
     sums = select(ITEM.c.delivery_id, func.sum(ITEM.c.amount).label("amount")).group_by(ITEM.c.delivery_id)
     summed = {row.delivery_id: int(row.amount) for row in rows_in(conn, sums, ITEM.c.delivery_id, settled)}
     events = {row.id: row for row in rows_in(conn, select(EVENT), EVENT.c.id, [row.event_id for row in deliveries])}
-    facts = Facts(conn, hub, events.values())
+    facts, taken = Facts(conn, hub, events.values()), _taken_back(conn, deliveries)
     found = {}
     for row in deliveries:
         event = events.get(row.event_id)
-        amount = summed.get(row.id) if event is None else amount_of(facts, event)
-        if row.state == "cancelled" or (event is not None and is_reversed(facts, event)):
+        amount = summed.get(row.id) if event is None else _amount_of(facts, event, row)
+        if row.state == "cancelled" or (event is not None and is_reversed(facts, event) and row.id not in taken):
             amount = None
         found[row.id] = Due(amount, event is None or event.kind not in OF_DELIVERIES)
     return found
+
+
+def _amount_of(facts: Facts, event: Any, row: Any) -> int | None:
+    """What takes a document back is over what that one is over, whatever the source says of the deal by now."""
+    if event.kind == "deal.reversed":
+        taken = sent_of(facts, event.subject, row.account_id, row.kind)
+        return -int(taken.amount) if taken is not None else None
+    return amount_of(facts, event)
+
+
+def _taken_back(conn: Connection, deliveries: Sequence[Any]) -> set[str]:
+    """Those that a document of ours takes back: both are to be there, and together they come to nothing."""
+    d = DELIVERY.c
+    of_deal = {event_id("deal.reversed", row.subject): row.subject for row in deliveries}
+    by_hand = {event_id("delivery.reversing", row.id): row.id for row in deliveries}
+    query = select(d.event_id, d.account_id, d.kind).where(d.state != "cancelled")
+    made = rows_in(conn, query, d.event_id, [*of_deal, *by_hand])
+    subjects = {(of_deal[row.event_id], row.account_id, row.kind) for row in made if row.event_id in of_deal}
+    alone = {by_hand[row.event_id] for row in made if row.event_id in by_hand}
+    return alone | {row.id for row in deliveries if (row.subject, row.account_id, row.kind) in subjects}

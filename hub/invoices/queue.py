@@ -1,13 +1,16 @@
-"""The queue of invoices that lack something: what, who can fill it, and filling it. Nothing in it goes out half."""
+"""The queue of invoices that lack something: what, who can fill it, and filling it. Nothing in it goes out half.
+
+Other documents that lack what the source has not told yet (a deal that came before its customer) are looked at again too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, insert, null, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, null, or_, select, update
 
 from connectors.errors import ConnectorError
 from connectors.invoices import INVOICE_KINDS
@@ -25,6 +28,10 @@ from hub.security import audit
 from hub.store.types import EPOCH
 
 STAFF = table(Staff)
+CURED = (
+    "document.customer_missing", "document.customer_name_missing", "document.subject_missing", "document.amount_missing",
+)  # fmt: skip
+"""Reasons for a rejection that later data take away; nothing was tried at the destination then."""
 SHORTEST, LONGEST = timedelta(minutes=2), timedelta(hours=6)
 _LISTED = ("id", "number", "day", "amount", "currency", "state", "subject", "created_at", "account_id", "source_account_id")
 
@@ -116,26 +123,30 @@ def _check(hub: Hub, values: Mapping[str, str]) -> None:
 # -- looking again
 
 
-def due(hub: Hub) -> bool:
-    """Whether some invoice is to be looked at again."""
+def _lacking(now: datetime) -> Any:
     c = DELIVERY.c
+    early = and_(c.state == "rejected", c.attempts == 0, c.error["key"].as_string().in_(CURED))
+    return and_(c.next_at <= now, or_(c.state == "incomplete", early))
+
+
+def due(hub: Hub) -> bool:
+    """Whether something that lacks data is to be looked at again."""
     with hub.db.read() as conn:
-        return conn.execute(select(c.id).where(c.state == "incomplete", c.next_at <= hub.now()).limit(1)).first() is not None
+        return conn.execute(select(DELIVERY.c.id).where(_lacking(hub.now())).limit(1)).first() is not None
 
 
 def look_again(hub: Hub, limit: int = 200) -> int:
-    """Make due incomplete invoices anew from the data as they are now; how many are complete and go out."""
-    c = DELIVERY.c
+    """Make what is due anew from the data as they are now; how many are complete and go out."""
     with hub.db.write() as conn:
         outbox.serialise(conn)
-        rows = conn.execute(select(DELIVERY).where(c.state == "incomplete", c.next_at <= hub.now()).limit(limit)).all()
+        rows = conn.execute(select(DELIVERY).where(_lacking(hub.now())).limit(limit)).all()
         return sum(_again(hub, conn, row) for row in rows)
 
 
 def _again(hub: Hub, conn: Connection, row: Any) -> bool:
     rule = next((rule for rule in hub.settings.rules if rule.name == row.rule), None)
     event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
-    mine = update(DELIVERY).where(DELIVERY.c.id == row.id, DELIVERY.c.state == "incomplete")
+    mine = update(DELIVERY).where(DELIVERY.c.id == row.id, DELIVERY.c.state == row.state)
     now = hub.now()
     later = {"next_at": now + min(LONGEST, max(SHORTEST, (now - row.created_at) / 4))}
     if rule is None or event is None:

@@ -6,6 +6,7 @@ on the two days before and in the course of the day.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,9 @@ class Company:
         self.reviewed: list[int] = []
         self.pending: list[str] = []
         self._begin()
+        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+        for simulator in self.simulators:
+            simulator.app.logger.disabled = True  # cut connections are no news, and there are many
         self.served = {simulator.name: Served(simulator) for simulator in self.simulators}
 
     def close(self) -> None:
@@ -124,36 +128,35 @@ class Company:
 
     # -- shops
 
-    def sell(self, count: int, when: Callable[[], datetime]) -> None:
-        """So many orders, two thirds of them on Taobao, each paid at a moment of its own."""
-        trades = []
+    def sell(self, count: int, when: Callable[[], datetime], *, seen: datetime | None = None) -> None:
+        """So many orders, two thirds of them on Taobao, each paid at a moment of its own. seen: when the shops learn of it."""
+        trades, late = [], _local(seen) if seen else None
         for n in range(count):
-            paid = next(self._amounts)
-            at = when().astimezone(BEIJING).replace(tzinfo=None, microsecond=0)
+            paid, at = next(self._amounts), _local(when())
             if n % 3 < 2:
-                trades.append(self._trade(paid, at))
+                trades.append(self._trade(paid, at, late or at))
             else:
-                self._jd_order(paid, at)
+                self._jd_order(paid, at, late or at)
         with self.taobao.lock:
             self.taobao.trades.add(trades)
 
-    def _trade(self, paid: int, at: datetime) -> Any:
+    def _trade(self, paid: int, at: datetime, modified: datetime) -> Any:
         person, number = next(self.buyers["taobao"]), TAOBAO_FIRST + len(self.sold["taobao"]) * 1000
         line = taobao_data.Line(number, "龙井礼盒 250g", 1, paid + 300, paid + 300, paid)
         draft = taobao_data.Draft(
-            tid=number, status="WAIT_SELLER_SEND_GOODS", created=at - timedelta(minutes=4), modified=at, payment=paid,
+            tid=number, status="WAIT_SELLER_SEND_GOODS", created=at - timedelta(minutes=4), modified=modified, payment=paid,
             goods=paid + 300, post=0, lines=[line], buyer=f"buyer {person.number}", nick=person.name, pay_time=at,
             region=("浙江省", "杭州市", "西湖区"),
         )  # fmt: skip
         self.sold["taobao"].append(number)
         return taobao_data.trade(draft, SHOP, APP_KEY)
 
-    def _jd_order(self, paid: int, at: datetime) -> None:
+    def _jd_order(self, paid: int, at: datetime, modified: datetime) -> None:
         person, number = next(self.buyers["jd"]), JD_FIRST + len(self.sold["jd"])
         receiver = jd_data.Person(person.name, person.phone, masked=False)
         sale = jd_data.Sale(
-            number=number, buyer=f"buyer {person.number}", person=receiver, created=at - timedelta(minutes=4), modified=at,
-            goods=paid + 500, paid=paid, paid_at=at,
+            number=number, buyer=f"buyer {person.number}", person=receiver, created=at - timedelta(minutes=4),
+            modified=modified, goods=paid + 500, paid=paid, paid_at=at,
         )  # fmt: skip
         self.sold["jd"].append(number)
         with self.jd.lock:
@@ -161,7 +164,7 @@ class Company:
 
     def refund(self, count: int, at: datetime) -> None:
         """Refunds of orders that have none yet, two thirds on Taobao, all through at that moment."""
-        done = at.astimezone(BEIJING).replace(tzinfo=None, microsecond=0)
+        done = _local(at)
         for n in range(count):
             platform = "taobao" if n % 3 < 2 else "jd"
             place = len(self.refunded[platform])
@@ -198,7 +201,7 @@ class Company:
 
     def _approval(self, n: int, at: datetime, *, signed: bool) -> None:
         amount, ms = yuan(next(self._amounts) * 13), int(at.timestamp() * 1000)
-        more = {"phone": f"1396{n:07d}", "tax_id": credit_code(n), "number": f"DD-{n:06d}", "originator": "dd0001"}
+        more = {"phone": f"1397{9_000_000 + n}", "tax_id": credit_code(n), "number": f"DD-{n:06d}", "originator": "dd0001"}
         made = self.dingtalk.flow.start(amount, company_name(900_000 + n), at=ms, **more)
         if signed:
             self.dingtalk.flow.finish(made.id, at=ms + 600_000)
@@ -218,7 +221,9 @@ class Company:
         for place, person in enumerate(self.chatting()):
             asked = self.today - timedelta(days=1, seconds=place)
             if place % 5 != 4:
-                self.archive.archive.agree(self.member(person), person.wecom, "Disagree" if place % 5 == 3 else "Agree", at=asked)
+                self.archive.archive.agree(
+                    self.member(person), person.wecom, "Disagree" if place % 5 == 3 else "Agree", at=asked
+                )
             for word in ("请问报价", "谢谢"):
                 self.say(person, word, at=asked + timedelta(hours=1))
 
@@ -227,6 +232,11 @@ class Company:
         text = {"msgtype": "text", "text": {"content": f"{MARK}{words}"}}
         message = {"from": person.wecom, "tolist": [self.member(person)], "roomid": "", **text}
         self.archive.archive.put(message, at=at)
+
+
+def _local(moment: datetime) -> datetime:
+    """As the shops write times."""
+    return moment.astimezone(BEIJING).replace(tzinfo=None, microsecond=0)
 
 
 def _fen(amount: str) -> int:

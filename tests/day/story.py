@@ -11,7 +11,6 @@ from decimal import Decimal
 BEIJING = timezone(timedelta(hours=8))
 MARK = "霁"
 """Stands in every name of a person or company and in every chat: a log is searched for people by this one character."""
-PHONES = ("1397", "1398", "1399")
 _SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏水窦章云苏潘葛奚范彭郎"
 _GIVEN = "安博晨丹恩帆歌海佳凯岚梦宁沛琪然舒婷薇轩雅哲芷文宇远清雨航悦"
 _TRADES = ("软件", "贸易", "食品", "电器", "丝绸", "鞋业", "文化", "机械", "建材", "医疗")
@@ -54,7 +53,7 @@ _PLACES = (
     ("dingtalk", ("dingtalk",), 12), ("both chats", ("wecom", "dingtalk"), 4), ("crm", ("wukong",), 12),
     ("crm and chat", ("wukong", "wecom"), 4),
 )  # fmt: skip
-"""Share of customers (percent) by the platforms that know them. Phones join them, except in the Taobao shop, which tells none."""
+"""Share of customers (percent) by the platforms that know them. Phones join them, but the Taobao shop tells none."""
 
 
 def people(size: Size, dice: random.Random) -> list[Person]:

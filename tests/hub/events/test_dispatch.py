@@ -12,6 +12,7 @@ from hub.events import delivery, rules
 from hub.events.documents import number
 from hub.events.facts import customer_code
 from hub.events.mint import event_id
+from hub.invoices import queue
 from hub.models import Deal, DealLine, Event, Profile
 
 
@@ -104,6 +105,34 @@ def test_incomplete_data_is_a_rejected_delivery_that_a_retry_mends(world: Any, w
     world.deliver()
     assert world.one().state == "sent" and world.ledger.held(row.number) == 1
     assert ("wang", "delivery.retry", f"delivery:{row.id}") in world.audit()
+
+
+def test_a_deal_that_came_before_its_customer_goes_out_when_he_is_there(world: Any) -> None:
+    """Found by a day's rehearsal: the customers' stream was down when the contracts were read."""
+    world.deal(profile=f"{world.crm}|not yet")
+    world.deal(profile=world.customer(world.crm, name="另一家")[0])
+    world.dispatch()
+    world.deliver()
+    early = world.one(state="rejected")
+    assert queue.due(world.hub) and queue.look_again(world.hub) == 0
+    assert not queue.due(world.hub), "not at once again"
+    assert world.one(state="rejected").error["key"] == "document.customer_missing"
+    world.change(Deal, "ref", early.subject, profile_ref=world.customer(world.crm)[0])
+    world.forward(200)
+    assert queue.due(world.hub) and queue.look_again(world.hub) == 1
+    world.deliver()
+    assert {row.state for row in world.deliveries()} == {"sent"}
+    assert (world.ledger.held(early.number), world.steps(early.id)[0]) == (1, ("retry", "pending"))
+
+
+def test_what_the_destination_rejected_is_not_tried_again_by_itself(world: Any) -> None:
+    world.ledger.expect("send", "rejected")
+    world.deal()
+    world.dispatch()
+    world.deliver()
+    assert world.one().state == "rejected"
+    world.forward(100_000)
+    assert not queue.due(world.hub) and queue.look_again(world.hub) == 0
 
 
 def test_a_customer_without_name_is_rejected(world: Any) -> None:

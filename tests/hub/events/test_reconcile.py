@@ -49,6 +49,21 @@ def test_all_agree(world: Any) -> None:
     assert reconcile(world.hub, "crm-main")["totals"] == {}
 
 
+def test_a_deal_and_what_took_it_back_come_to_nothing(world: Any) -> None:
+    """Found by a day's rehearsal: the sum that should be there counted the reversal and not what it reverses."""
+    world.rules(DEALS, {"name": "back", "on": "deal.reversed", "source": "crm-*", "to": "books-main", "make": "receivable"})
+    by_rule, by_hand, _ = (world.deal(amount) for amount in (1_000, 200, 30))
+    world.dispatch()
+    world.deliver()
+    world.reverse(by_rule)
+    delivery.reverse(world.hub, world.one(subject=by_hand).id, by="chen")
+    world.dispatch()
+    world.settle_all(2)
+    report = reconcile(world.hub)
+    assert report["differences"] == [] and report["checked"] == 5
+    assert report["totals"] == {"CNY": dict.fromkeys(("expected", "delivered", "found"), 30)}
+
+
 def test_each_difference_is_named(world: Any) -> None:
     gone, edited, moved, reversed_, changed, unfinished, fine = sent(world, 1, 2, 3, 4, 5, 6, 7)
     entries = world.ledger.entries

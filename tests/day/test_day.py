@@ -1,0 +1,107 @@
+"""A day at a mid-size company: eight accounts, bad weather, and at the end three sides that agree to the fen.
+
+``make day`` plays it with 50,000 customers, 30,000 orders and 2,000 signed deals; a small one of the same code is played with
+all other tests.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from config.logging import configure
+from hub.events.reconcile import reconcile
+from tests.day.day import Day
+from tests.day.sheet import ledger, three_way
+from tests.day.story import FULL, MARK, SMALL, Size
+
+
+@pytest.fixture(params=[pytest.param(SMALL, id="small"), pytest.param(FULL, id="full", marks=pytest.mark.slow)])
+def day(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Day]:
+    size: Size = request.param
+    configure("error")
+    made = Day(tmp_path, size, patience=240 if size is SMALL else 1800, harsh=(0, 1) if size is SMALL else (5, 5))
+    yield made
+    made.close()
+
+
+def test_a_day(day: Day) -> None:
+    began = time.monotonic()
+    day.play()
+    day.process.measure()
+    made = three_way(day.company, day.hub)
+    acts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in day.seconds.items())
+    print(f"\n{day.size}\n{acts}\n{time.monotonic() - began:.0f} s in all; the hub held {day.process.peak:.0f} MB at most")
+    print(f"weather: {dict(day.weather.done)}\n{made.shown()}", flush=True)
+    assert not made.wrong, made.shown()
+    assert made.named.keys() <= {"changed_at_source"} and made.named["changed_at_source"][0] == 3, made.shown()
+    _documents_once(day)
+    _chats_with_consent(day)
+    _nobody_in_the_log(day)
+    _no_silent_stream(day)
+    _people(day)
+    day.process.stop()
+
+
+def _documents_once(day: Day) -> None:
+    """Every document once on both sides, all of them finished over there; reconciling agrees."""
+    for name, entries in ledger(day.company).items():
+        assert entries and set(Counter(entry["number"] for entry in entries).values()) == {1}, name
+    assert {(entry["creates"], entry["state"]) for entry in ledger(day.company)["kingdee"]} == {(1, "C")}
+    assert not [line for line in day.company.kingdee.violations if "BD_Customer" not in line]
+    assert not day.company.yonyou.violations
+    found = reconcile(day.hub)
+    assert set(found["causes"]) <= {"needs_reversal"} and len(set(found["totals"]["CNY"].values())) == 1, found["causes"]
+
+
+def _chats_with_consent(day: Day) -> None:
+    """What is stored is what was said by those who agree to it still."""
+    archive = day.company.archive.archive
+    agreed = {pair for pair, answer in archive.pairs.items() if answer.status == "Agree"}
+    said = [item for item in archive.said if item.payload["msgtype"] == "text"]
+    may = {item.msgid for item in said if (item.payload["tolist"][0], item.payload["from"]) in agreed}
+    with day.hub.db.read() as conn:
+        kept = {row[0].split("|", 1)[1] for row in conn.execute(text("SELECT ref FROM message WHERE NOT deleted"))}
+    assert kept == may, f"{len(kept - may)} kept without consent, {len(may - kept)} not kept"
+    assert 0 < len(may) < len(said)
+
+
+def _nobody_in_the_log(day: Day) -> None:
+    log = day.process.log.read_text("utf-8", "replace")
+    assert log.count("\n") > 100, "it does say something"
+    assert MARK not in log and MARK.encode("unicode_escape").decode() not in log
+    assert not re.search(r"(?<!\d)1397\d{7}(?!\d)", log)
+    assert "wmDay" not in log
+
+
+def _no_silent_stream(day: Day) -> None:
+    from connectors import registry
+
+    with day.hub.db.read() as conn:
+        query = "SELECT a.platform, s.stream, s.last_ok_at, s.error, s.failures FROM account_stream s JOIN account a "
+        rows = conn.execute(text(query + "ON a.id = s.account_id WHERE s.task = 'pull' AND s.enabled")).all()
+        states = set(conn.execute(text("SELECT state FROM account")).scalars())
+    assert states == {"active"}
+    assert len(rows) > 15
+    for row in rows:
+        promise = registry.get(row.platform).manifest.streams[row.stream].fresh_within
+        assert row.error in (None, "null") and row.failures == 0, tuple(row)
+        assert promise is None or day.hub.now_us() - row.last_ok_at < promise.total_seconds() * 1e6, f"silent: {tuple(row)}"
+
+
+def _people(day: Day) -> None:
+    """One customer for each that the platforms know, whatever number of them do; who left is marked so."""
+    print(day.number("SELECT count(*) FROM customer WHERE state = 'active'"), len(day.company.people))
+    with day.hub.db.read() as conn:
+        print(conn.execute(text("SELECT state, deleted, count(*) FROM staff GROUP BY 1, 2")).all())
+        print(conn.execute(text("SELECT state, count(*) FROM inbox GROUP BY 1")).all())
+        print(conn.execute(text("SELECT state, profiles, count(*) FROM customer GROUP BY 1, 2")).all())
+        print(conn.execute(text("SELECT stream, count(*), sum(deleted) FROM source_record GROUP BY 1")).all())
+    assert day.number("SELECT count(*) FROM quarantined") == 0
+    assert day.number("SELECT count(*) FROM inbox WHERE state <> 'done'") == 0
