@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo serve test lint bench bench-identity soak format clean
+.PHONY: install demo serve test lint bench bench-identity soak day format clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,9 @@ bench-identity: $(VENV)/.bench
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m slow tests/faults tests/real
+
+day: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -s -m slow tests/day
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

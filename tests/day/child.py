@@ -22,10 +22,11 @@ CONTEXT = get_context("forkserver")
 
 
 class Process:
-    """Starts, kills and stops the hub, and knows the most memory that any of its lives has held."""
+    """Starts, kills and stops the hub, and knows the most memory that any of its lives has held. every: seconds between two
+    looks at what is due (a hub looks once a second; a ring more changes nothing)."""
 
-    def __init__(self, folder: Path, offset: Any) -> None:
-        self.folder, self._offset, self.peak, self.lives = folder, offset, 0.0, 0
+    def __init__(self, folder: Path, offset: Any, every: float) -> None:
+        self.folder, self._offset, self._every, self.peak, self.lives = folder, offset, every, 0.0, 0
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -41,7 +42,7 @@ class Process:
 
     def start(self) -> None:
         """A new life; returns when pushes are taken."""
-        self._process = CONTEXT.Process(target=_run, args=(str(self.folder), self._offset, self.port))
+        self._process = CONTEXT.Process(target=_run, args=(str(self.folder), self._offset, self.port, self._every))
         self._process.start()
         self.lives += 1
         until(self._answers, 60, self.said)
@@ -90,7 +91,7 @@ def until(done: Callable[[], bool], seconds: float, why: Callable[[], str], *, p
         time.sleep(pause)
 
 
-def _run(folder: str, offset: Any, port: int) -> None:
+def _run(folder: str, offset: Any, port: int, every: float) -> None:
     log = os.open(os.path.join(folder, "hub.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -117,7 +118,9 @@ def _run(folder: str, offset: Any, port: int) -> None:
     runner.start()
     server = make_server("127.0.0.1", port, create_app(hub), threaded=True, request_handler=WSGIRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    over.wait()
+    while not over.wait(every):
+        if every < 1:
+            runner._plan()
     server.shutdown()
     runner.stop()
     hub.close()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,23 @@ _NEXT = (
 """When what is open is due again."""
 
 
+ACTS = ("morning", "noon", "evening", "night", "after")
+
+
 @dataclass
 class Day:
     """A company, its hub in a process of its own, and what the acts came to. patience: seconds for the longest act. harsh: how
-    many writes of each kind are cut at either end, in the morning and at noon. seconds: by act."""
+    many writes of each kind are cut at either end, in the morning and at noon. mild: fewer mishaps while
+    reading, each of which costs a second or two. seconds: by act."""
 
     folder: Path
     size: Size
     patience: float
     harsh: tuple[int, int]
+    mild: bool
     company: Company = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
+    peaks: dict[str, float] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     void: int = 0
     withdrawn: list[Person] = field(default_factory=list)
@@ -66,8 +72,8 @@ class Day:
             self.company = Company(self.size)
         known = {"rules": RULES, "log_level": "debug", "threads": 8, "settle_seconds": 0.5, "slice_seconds": 20}
         (self.folder / "hub.yaml").write_text(yaml.safe_dump(known), "utf-8")
-        self.process = Process(self.folder, self.company.clock.offset)
-        self.weather = Weather(self.company)
+        self.process = Process(self.folder, self.company.clock.offset, 0.1 if self.mild else 1.0)
+        self.weather = Weather(self.company, self.mild)
         self.hub = Hub.open(load_settings(self.folder / "hub.yaml", data_dir=self.folder))
         self.hub.clock = self.company.clock.now
 
@@ -83,6 +89,9 @@ class Day:
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
+        if name in ACTS:
+            self.process.measure()
+            self.peaks[name] = self.process.peak
 
     def number(self, query: str, **values: Any) -> int:
         """A count of the hub's."""
@@ -93,7 +102,7 @@ class Day:
 
     def settled(self) -> None:
         """Until nothing is due, waits or is on its way. Where all that is left waits for a later moment, the clock goes on."""
-        until(self._quiet, self.patience, lambda: f"{self._left()} {self._stuck()} {self.process.said()}", pause=0.2)
+        until(self._quiet, self.patience, lambda: f"{self._left()} {self._stuck()} {self.process.said()}", pause=0.1)
 
     def _left(self) -> dict[str, int]:
         now = self.hub.now_us()
@@ -119,7 +128,7 @@ class Day:
 
     def play(self) -> None:
         """The whole day."""
-        for name in ("morning", "noon", "evening", "night", "after"):
+        for name in ACTS:
             with self.act(name):
                 getattr(self, name)()
 
@@ -137,10 +146,10 @@ class Day:
     def noon(self) -> None:
         """Sales go on, contracts are approved, staff leave, consents are withdrawn; pushes come twice and in any order; the hub
         is killed in the middle of it."""
-        now = self.company.today + timedelta(hours=13)
+        since, now = self.company.clock.now(), self.company.today + timedelta(hours=13)
         self.company.clock.go_to(now)
         self.weather.spoil_writes(self.harsh[1])
-        self._shops(now)
+        self._shops(since, now)
         self._approvals()
         self._staff_leave()
         self._consents()
@@ -152,10 +161,10 @@ class Day:
         self.settled()
         self.weather.end()
 
-    def _shops(self, now: Any) -> None:
-        since = self.company.today + timedelta(hours=9, minutes=1)
-        count = int(self.size.orders * (1 - BEFORE)) - 6
-        self.company.sell(count, lambda: since + timedelta(seconds=self.company.dice.randrange(13_000)))
+    def _shops(self, since: datetime, now: datetime) -> None:
+        """Orders of the time between, which the hub has not read yet."""
+        count, span = int(self.size.orders * (1 - BEFORE)) - 6, int((now - since).total_seconds()) - 60
+        self.company.sell(count, lambda: since + timedelta(seconds=self.company.dice.randrange(span)))
         for number in self.company.sold["taobao"][-min(count // 2, 100) :]:
             self.company.taobao.tmc.put("taobao_trade_TradeBuyerPay", SHOP, {"tid": number, "seller_nick": SHOP})
         self.company.refund(max(count // 20, 3), now - timedelta(minutes=30))

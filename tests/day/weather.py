@@ -24,8 +24,8 @@ LIMITS = {name: call for name, call in READS.items() if name != "jd"}
 class Weather:
     """Spoils reading and writing; counts what it did."""
 
-    def __init__(self, company: Company) -> None:
-        self.company, self.dice, self._next = company, random.Random(7), dict[str, float]()
+    def __init__(self, company: Company, mild: bool) -> None:
+        self.company, self.mild, self.dice, self._next = company, mild, random.Random(7), dict[str, float]()
         self.done: Counter[str] = Counter()
         self._pages: Counter[str] = Counter()
         self._touch: dict[str, Callable[[], None]] = {
@@ -38,10 +38,10 @@ class Weather:
         for simulator in self.company.simulators:
             if simulator.name in READS:
                 simulator.faults.after_page = self._after(simulator)
-                simulator.faults.error[READS[simulator.name]] = [502, 503]
+                simulator.faults.error[READS[simulator.name]] = [502] if self.mild else [502, 503]
                 simulator.faults.cut_before[READS[simulator.name]] = 1
                 if simulator.name in LIMITS:
-                    simulator.faults.throttle[READS[simulator.name]] = 2
+                    simulator.faults.throttle[READS[simulator.name]] = 1 if self.mild else 2
 
     def spoil_writes(self, count: int) -> None:
         """Cut so many writes of each kind before and after they are done, and let the gateway fail some."""
