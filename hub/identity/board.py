@@ -96,11 +96,6 @@ class Board:
             piece.recalled = True
         self.recalled = True
         self._begin(fresh)
-        for _ in range(2):
-            more = [piece for piece in self.pieces.values() if piece.keys is None]
-            if not more or not self._look([(piece.ref, self._keys(piece).looked) for piece in more]):
-                break
-        self._decisions()
         return fresh
 
     def _keys(self, piece: Piece) -> Keys:

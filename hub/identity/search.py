@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from hub.identity import normalise
 from hub.security.keyring import KeyRing
-from hub.store.bulk import Upsert, delete_in
+from hub.store.bulk import Upsert, many, select_in
 
 insert_tokens = Upsert("search_token", ("digest", "customer_id"), ("digest", "customer_id"))
+_FORGET = "DELETE FROM search_token WHERE digest = {0} AND customer_id = {0}"
 SIZE = 8
 SURNAMES = {
     "单": "s", "曾": "z", "仇": "q", "区": "o", "查": "z", "解": "x", "翟": "z", "盖": "g", "乐": "y", "尉": "y",
@@ -66,5 +67,11 @@ def queries(ring: KeyRing, text: str) -> list[list[bytes]]:
 
 def reindex(conn: Connection, ring: KeyRing, golden: dict[str, dict[str, Any]], *, fresh: set[str]) -> None:
     """Write the tokens of customers (id -> fields). fresh: those that had none before."""
-    delete_in(conn, "search_token", "customer_id", [cid for cid in golden if cid not in fresh])
-    insert_tokens(conn, [(digest, cid) for cid, fields in golden.items() for digest in tokens(ring, fields)])
+    present: dict[str, set[bytes]] = {cid: set() for cid in golden}
+    stored = [cid for cid in golden if cid not in fresh]
+    for digest, cid in select_in(conn, "search_token", ("digest", "customer_id"), "customer_id", stored):
+        present[cid].add(bytes(digest))
+    wanted = {cid: tokens(ring, fields) for cid, fields in golden.items()}
+    # Most of a changed customer's tokens stay, and each that is written is a page of its own.
+    many(conn, _FORGET, sorted((digest, cid) for cid, found in present.items() for digest in found - wanted[cid]))
+    insert_tokens(conn, sorted((digest, cid) for cid, found in wanted.items() for digest in found - present[cid]))

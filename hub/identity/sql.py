@@ -7,7 +7,7 @@ source's fields, hash and version) comes from the drafts that the resolver hands
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -213,7 +213,8 @@ class SqlStore:
         numbers = self._numbers([item.ref for item in saved if item.ref not in self.stored])
         for ref, nr in numbers.items():
             self.stored[ref] = Stored("", nr, None, b"", deleted=False)
-        _upsert_profile(self.conn, [self._row(item, links.get(item.ref)) for item in saved])
+        pack = self.ring.packer()
+        _upsert_profile(self.conn, [self._row(item, links.get(item.ref), pack) for item in saved])
         self._rekey(saved)
 
     def _rekey(self, saved: Sequence[Saved]) -> None:
@@ -244,10 +245,10 @@ class SqlStore:
         (last,) = driver(self.conn).execute("SELECT coalesce(max(nr), 0) FROM profile").fetchone()
         return {ref: last + 1 + place for place, ref in enumerate(dict.fromkeys(refs))}
 
-    def _row(self, item: Saved, link: Link | None) -> Row:
+    def _row(self, item: Saved, link: Link | None, pack: Callable[[bytes, str], bytes]) -> Row:
         body, nr = self.bodies[item.ref], self.stored[item.ref].nr
         rule, bits, evidence = (link.rule, link.bits, _evidence(link)) if link else self._present_link(item.ref)
-        sealed = seal_features(self.ring, item.ref, item.features or b"")
+        sealed = pack(item.features or b"", _place(item.ref))
         head = (item.ref, nr, body.account_id, body.source_ref, item.customer, rule, bits, evidence, body.data, sealed)
         return (*head, _blocks(item), body.hash, body.version, False, self.now)
 
@@ -316,12 +317,16 @@ def load(conn: Connection, refs: Iterable[str]) -> dict[str, Stored]:
 
 def seal_features(ring: KeyRing, ref: str, features: bytes) -> bytes:
     """Features as a profile's row stores them."""
-    return ring.pack(features, "features|" + ref)
+    return ring.pack(features, _place(ref))
 
 
 def open_features(ring: KeyRing, ref: str, sealed: bytes) -> bytes:
     """The features of a stored profile."""
-    return ring.unpack(sealed, "features|" + ref)
+    return ring.unpack(sealed, _place(ref))
+
+
+def _place(ref: str) -> str:
+    return "features|" + ref
 
 
 def facts(link: Link) -> dict[str, Any]:
