@@ -28,7 +28,7 @@ from connectors.base import Sink
 from connectors.errors import Duplicate
 from connectors.sandbox import Served, Simulator
 from connectors.story import Story, story
-from hub import accounts
+from hub import accounts, demo_invoices
 from hub.app import create_app
 from hub.core import Hub
 from hub.events import delivery
@@ -122,6 +122,8 @@ def play(stage: Stage) -> dict[str, Any]:
     for name, simulator in stage.simulators.items():
         simulator.live(stage.story, f"{stage.url}/webhooks/{account_key(name)}")
     live = pull_all(stage)
+    demo_invoices.issue(stage.hub, stage.simulators)
+    drain(stage.hub)
     time.sleep(_echo(stage))
     pull_all(stage)
     before = _fingerprint(stage)
@@ -132,7 +134,7 @@ def play(stage: Stage) -> dict[str, Any]:
     found["consistent"] = found["consistent"] and quiet and repeated["adopted"]
     return {
         "accounts": checked, "pulled": pulled, "live": live, "second_run_changed_nothing": quiet,
-        "duplicate_push": repeated, "hero": hero(stage), **found,
+        "duplicate_push": repeated, "hero": hero(stage), "invoices": demo_invoices.shown(stage.hub, stage.simulators), **found,
     }  # fmt: skip
 
 
@@ -226,10 +228,10 @@ def compare(stage: Stage) -> list[str]:
         events = conn.execute(select(Event.kind, Event.data)).all()
         waiting = conn.execute(select(func.sum(SettlementItem.amount)).where(col(SettlementItem.delivery_id).is_(None)))
         open_days = int(waiting.scalar_one() or 0)
-    found = [f"{key} {number}: {state}" for key, number, _, state, _ in rows if state != "sent"]
+    found = [f"{key} {number}: {state}" for key, number, _, state, _ in rows if state not in ("sent", "incomplete")]
     for name, simulator in stage.simulators.items():
-        mine = {number: amount for key, number, _, _, amount in rows if key == account_key(name)}
-        kinds = {kind for key, _, kind, _, _ in rows if key == account_key(name)}
+        here = [row for row in rows if row[0] == account_key(name) and row[3] == "sent" and row[2] != "invoice_number"]
+        mine, kinds = {number: amount for _, number, _, _, amount in here}, {kind for _, _, kind, _, _ in here}
         found += _against(name, mine, [entry for entry in simulator.ledger if entry["kind"] in kinds])
     return found + _owed(rows, events, open_days)
 
@@ -316,6 +318,7 @@ def told(found: dict[str, Any]) -> str:
     lines.append(f"  {who['name']}: {' + '.join(who['sources'])} = {who['customers']} 个客户 / customer")
     lines.append(f"    标签 tags: {', '.join(who['tags'])}   订单 orders: {who['orders']}")
     lines += [f"    合同 deal {deal} → 应收单 receivable {number}" for deal, number in who["deals"].items()]
+    lines += demo_invoices.lines(found["invoices"])
     states = ", ".join(f"{state} {count}" for state, count in found["deliveries"].items() if count)
     lines.append(f"交付 deliveries: {states}")
     for name, kinds in found["ledgers"].items():
