@@ -20,6 +20,7 @@ from hub.identity import golden, ledger, service, sql
 from hub.models import Account, Consent, Deal, DealLine, InvoiceApplication, Message, Order, OrderLine, Refund, SourceRecord
 from hub.models.base import Model, table
 from hub.models.invoice import BUYER
+from hub.people import handover
 from hub.security import audit
 from hub.store.bulk import delete_in, select_in
 from hub.sync.forget import forget_customer
@@ -123,6 +124,7 @@ def erase(hub: Hub, customer_id: str, *, reason: str, by: str) -> dict[str, Any]
         went["pushes"] = _forget_pushes(conn, own)
         _blank_invoices(conn, refs)
         _forget_notices(conn, refs)
+        handover.forget(conn, own)
         _erase_profiles(hub, conn, cid, refs)
         audit.record(conn, by, "privacy.erase", cid, reason=reason, profiles=len(refs))
         accounts = {int(ref.split("|")[0]) for ref in refs}

@@ -13,7 +13,7 @@ from hub.core import Hub
 from hub.events import delivery
 from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
-from hub.people import notices, tags
+from hub.people import handover, notices, orphans, tags
 from hub.people.drafting import STATES as STUCK
 from hub.sync import alive, inbox
 
@@ -23,9 +23,8 @@ WATCH_EVERY = timedelta(seconds=30)
 MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
 PRIORITY = {
-    "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "notify": 20, "renew": 15, "pull": 10, "follow": 8,
-    "invoices": 8,
-    "settle": 5, "tag": 5, "watch": 5, "housekeep": 0,
+    "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "hand_over": 20, "notify": 20, "renew": 15, "pull": 10,
+    "follow": 8, "invoices": 8, "orphans": 5, "settle": 5, "tag": 5, "watch": 5, "housekeep": 0,
 }  # fmt: skip
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
 
@@ -76,6 +75,9 @@ class Planner:
             yield "invoices", "all"
         yield from (("write_back", str(account)) for account in tags.QUEUE.due_accounts(hub))
         yield from (("notify", str(account)) for account in notices.QUEUE.due_accounts(hub))
+        yield from (("hand_over", str(account)) for account in handover.QUEUE.due_accounts(hub))
+        if self._every("orphans", LOOK_EVERY, now):
+            yield from (("orphans", str(account)) for account in orphans.due_accounts(hub))
         yield from (("pull", f"{account}:{stream}:{task}") for account, stream, task in due)
         if unsettled and self._every("settle", SETTLE_EVERY, now):
             yield "settle", "all"

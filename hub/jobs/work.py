@@ -19,7 +19,7 @@ from hub.invoices import follow as following
 from hub.invoices import queue
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
-from hub.people import drafting, notices
+from hub.people import drafting, handing, notices, orphans
 from hub.people import tags as written
 from hub.sync import alive, inbox, quotas, runs
 from hub.sync.pull import pull
@@ -87,6 +87,16 @@ def do_notify(hub: Hub, key: str) -> None:
     notices.work(hub, int(key), seconds=hub.settings.slice_seconds)
 
 
+def do_hand_over(hub: Hub, key: str) -> None:
+    """The due hand-overs of one account: those to be begun, and those whose outcome is to be asked for."""
+    handing.work(hub, int(key), seconds=hub.settings.slice_seconds)
+
+
+def do_orphans(hub: Hub, key: str) -> None:
+    """What waits for a new owner at one account."""
+    orphans.look(hub, int(key))
+
+
 def do_watch(hub: Hub, key: str) -> None:
     """Notices of documents that are stuck."""
     drafting.from_deliveries(hub)
@@ -119,6 +129,8 @@ NAMES: dict[str, Callable[[Hub, str], None]] = {
     "follow": do_follow,
     "write_back": do_write_back,
     "notify": do_notify,
+    "hand_over": do_hand_over,
+    "orphans": do_orphans,
     "watch": do_watch,
     "housekeep": do_housekeep,
 }

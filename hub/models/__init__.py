@@ -10,6 +10,7 @@ from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
 from hub.models.event import Event, SettlementItem
 from hub.models.followed import DocumentStatus, InvoiceFill
+from hub.models.handover import Handover, Orphan, OrphanLook
 from hub.models.identity import (
     BlockKey,
     IdentityCount,
@@ -33,9 +34,9 @@ from hub.models.user import Role, RoleUser, User
 __all__ = [
     "Account", "AccountStream", "AccountToken", "AuditEntry", "BlockKey", "CallCount", "ChatGroup", "ChatHit", "ChatRule",
     "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus",
-    "Event", "GroupMember", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel", "IdentityRedo",
+    "Event", "GroupMember", "Handover", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel", "IdentityRedo",
     "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill",
-    "LedgerEntry", "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Profile", "PushCounter", "Quarantined",
-    "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff",
-    "StaffNotice", "Tag", "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
+    "LedgerEntry", "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Orphan", "OrphanLook", "Profile",
+    "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState",
+    "SourceRecord", "Staff", "StaffNotice", "Tag", "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
 ]  # fmt: skip
