@@ -17,7 +17,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "HKD": "HK$", "GBP": "£", "JPY": "¥"}
 UNDIVIDED = {"JPY", "KRW"}
 TONES = {
-    "good": {"active", "ok", "sent", "done", "complete", "fresh", "succeeded", "signed", "full", "completed"},
+    "good": {"active", "ok", "sent", "done", "complete", "fresh", "succeeded", "signed", "full", "completed", "accepted"},
     "warn": {"paused", "partial", "in_doubt", "stopped", "late", "pending_payment", "in_review", "not_yet", "due", "older"},
     "bad": {"failed", "needs_auth", "rejected", "open", "error", "removed", "refused", "unknown_platform", "missing"},
     "busy": {"running", "sending", "pending", "waiting", "paid", "shipped", "replay", "new"},

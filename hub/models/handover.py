@@ -11,6 +11,7 @@ from sqlmodel import Field
 
 from hub.models.base import Model, instant, text
 
+OPEN_STATES = ("waiting", "sending", "in_doubt", "sent")
 OPEN = "state IN ('waiting', 'sending', 'in_doubt', 'sent')"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -26,6 +26,7 @@ from hub.core import Hub
 from hub.identity import golden
 from hub.models import Account, Handover, Orphan, Profile, SourceRecord, Staff
 from hub.models.base import table
+from hub.models.handover import OPEN
 from hub.people import orphans
 from hub.people.queue import Queue
 from hub.security import audit
@@ -240,6 +241,14 @@ def list_(
         return [dict(row._mapping) for row in conn.execute(query.order_by(c.id.desc()).limit(limit))]
 
 
+def open_rows(hub: Hub, account_id: int, stream: str) -> list[dict[str, Any]]:
+    """Hand-overs of the account's stream that have not ended."""
+    c = HANDOVER.c
+    query = select(HANDOVER).where(c.account_id == account_id, c.stream == stream, text(OPEN)).order_by(c.id)
+    with hub.db.read() as conn:
+        return [dict(row._mapping) for row in conn.execute(query)]
+
+
 def counts(hub: Hub) -> dict[str, int]:
     """state -> how many."""
     with hub.db.read() as conn:
@@ -255,3 +264,11 @@ def forget(conn: Connection, sources: Iterable[str]) -> None:
         conn.execute(delete(ORPHAN).where(o.account_id == int(account_id), o.stream == stream, o.key == key))
         mine = (c.account_id == int(account_id), c.stream == stream, or_(c.key == key, c.becomes == key))
         conn.execute(delete(HANDOVER).where(*mine))
+
+
+def ask_now(hub: Hub, account_id: int) -> int:
+    """Ask for the outcome of all that has begun at the account at the next opportunity; how many. Doubts keep their time."""
+    c = HANDOVER.c
+    mine = update(HANDOVER).where(c.account_id == account_id, c.state == "sent", c.lease_until <= hub.now())
+    with hub.db.write() as conn:
+        return conn.execute(mine.values(next_at=hub.now())).rowcount

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Connection, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors import errors, registry
@@ -16,7 +16,7 @@ from hub import accounts
 from hub.core import Hub
 from hub.models import Account, Handover, Orphan, OrphanLook
 from hub.models.base import table
-from hub.models.handover import OPEN
+from hub.models.handover import OPEN_STATES
 from hub.people.queue import internal
 from hub.store.types import EPOCH
 from hub.sync.connect import connect
@@ -134,7 +134,7 @@ def _done(hub: Hub, account_id: int, next_at: datetime, error: dict[str, Any] | 
 def open_for(row: Any) -> Any:
     """The condition that the record of this orphan has an unfinished hand-over."""
     c = HANDOVER.c
-    return exists().where(c.account_id == row.account_id, c.stream == row.stream, c.key == row.key, text(f"handover.{OPEN}"))
+    return exists().where(c.account_id == row.account_id, c.stream == row.stream, c.key == row.key, c.state.in_(OPEN_STATES))
 
 
 def summary(hub: Hub) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from connectors.manifest import Manifest
 from hub.admin import (
     customers,
     deliveries,
+    handover,
     i18n,
     inbox,
     invoices,
@@ -30,6 +31,7 @@ from hub.admin.web import RANK
 from hub.events.mint import KINDS
 from hub.events.reconcile import judge
 from hub.identity import relations, review
+from hub.people import handover as hand_over
 from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES
 
 ROOT = Path(hub.admin.__file__).parent
@@ -43,6 +45,9 @@ EXPECTED: dict[str, Any] = {
     "tags": tuple(f"means_{state}" for state in tag_rules.STATES),
     "condition": tag_rules.CONDITIONS,
     "ostate": tuple(dict.fromkeys((*outgoing.NOTICE_STATES, *outgoing.TAG_STATES))),
+    "hstate": hand_over.STATES,
+    "hskipped": handover.SKIPPED,
+    "hstream": ("customer", "group"),
     "side": ("customer", "staff", "any"),
     "nav": (
         "tag_rules",
@@ -52,6 +57,7 @@ EXPECTED: dict[str, Any] = {
         "invoices",
         "outgoing",
         "reviews",
+        "handover",
         "quarantine",
         "inbox",
         "runs",
@@ -77,7 +83,7 @@ EXPECTED: dict[str, Any] = {
     "field": customers.FIELDS,
     "role": (*RANK, *(f"{role}_may" for role in RANK)),
     "category": CATEGORIES,
-    "does": ("source", "events", "listener", "sink", "tags", "notices", "sign_in"),
+    "does": ("source", "events", "listener", "sink", "tags", "notices", "sign_in", "handover"),
     "level": ("cannot", "not_yet", "partial", "full"),
     "follows": ("time", "sequence", "token", "none", "push"),
     "engine": ("embedded", "distributed"),

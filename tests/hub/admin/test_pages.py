@@ -25,6 +25,6 @@ def pages(made: Any) -> list[str]:
         f"/quarantine/record?ref={quote(made.quarantined)}", "/quarantine/replay", "/inbox",
         f"/inbox/push?key={quote(made.push)}", "/runs", "/runs/3", f"/runs/{made.running}", "/accounts", "/accounts/new",
         "/accounts/new/wecom", *(f"/accounts/{key}" for key in made.account), "/accounts/crm/config", "/connectors",
-        "/connectors/kingdee",
+        "/connectors/kingdee", "/handover", "/handover?state=sent",
         "/reviews", "/reviews?view=answered", f"/reviews/pair?{question}", "/users", "/about", "/password",
     ]  # fmt: skip
