@@ -39,9 +39,9 @@ def index() -> str:
     for look in looks:
         look["told"], look["members"] = error_words(look["error"], look["platform"]), handover.members(hub, look["id"])
         look["active"] = streams_of(look["platform"], "active")
-    return render_template(
-        "handover.html", waiting=waiting, looks=looks, found=found, staff=staff, state=state, counts=handover.counts(hub)
-    )
+    counted = handover.counts(hub)
+    states = [each for each in handover.STATES if counted.get(each)]
+    return render_template("handover.html", waiting=waiting, looks=looks, found=found, staff=staff, state=state, states=states)
 
 
 def streams_of(platform: str, kind: str) -> list[str]:

@@ -272,3 +272,12 @@ def ask_now(hub: Hub, account_id: int) -> int:
     mine = update(HANDOVER).where(c.account_id == account_id, c.state == "sent", c.lease_until <= hub.now())
     with hub.db.write() as conn:
         return conn.execute(mine.values(next_at=hub.now())).rowcount
+
+
+def ring(conn: Connection, account_id: int, stream: str, keys: Iterable[str], now: datetime) -> None:
+    """Something was pushed about these records: what has begun for them is asked about at once."""
+    c, about = HANDOVER.c, list(keys)
+    for start in range(0, len(about), PAGE):
+        part = about[start : start + PAGE]
+        mine = (c.account_id == account_id, c.stream == stream, or_(c.key.in_(part), c.becomes.in_(part)))
+        conn.execute(update(HANDOVER).where(*mine, c.state == "sent", c.lease_until <= now).values(next_at=now))

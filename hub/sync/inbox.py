@@ -22,6 +22,7 @@ from hub.core import Hub
 from hub.invoices.status import ring
 from hub.models import Account, Inbox
 from hub.models.base import table
+from hub.people import handover
 from hub.security import audit
 from hub.sync.claims import wake
 from hub.sync.connect import connect
@@ -108,6 +109,7 @@ def _work(hub: Hub, account: Account, rows: Sequence[dict[str, Any]]) -> Excepti
             for stream, (records, gone) in found.items():
                 landers[stream].land(conn, records)
                 landers[stream].gone(conn, gone)
+                handover.ring(conn, account.id or 0, stream, [event["record_key"] for event in by_stream[stream]], hub.now())
             ring(conn, account.id or 0, told, hub.now())
             wake(conn, account.id or 0, rung, hub.now())
             _done(conn, hub, rows)

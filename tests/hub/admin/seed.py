@@ -31,10 +31,13 @@ from hub.models import (
     Delivery,
     DeliveryAttempt,
     Event,
+    Handover,
     IdentityKey,
     Inbox,
     Message,
     Order,
+    Orphan,
+    OrphanLook,
     PushCounter,
     Quarantined,
     Run,
@@ -43,6 +46,7 @@ from hub.models import (
     TagAssignment,
 )
 from hub.models.base import table
+from hub.people import handover
 from hub.store.types import EPOCH, to_us
 from hub.sync import raw
 
@@ -107,6 +111,7 @@ def seed(hub: Hub) -> Seeded:
     _runs(made)
     _customers(made)
     _chats(made)
+    _handovers(made)
     _orders(made)
     _deals(made)
     _deliveries(made)
@@ -206,6 +211,22 @@ def _customers(made: Seeded) -> None:
         {"profile_ref": f"{wecom}|wm01", "tag_ref": f"{wecom}|et1", "by": "zhanglei", "since": since},
         {"profile_ref": f"{wecom}|wm01", "tag_ref": f"{wecom}|own-1", "name": "喜欢红茶", "by": "zhanglei", "since": since},
     )
+
+
+def _handovers(made: Seeded) -> None:
+    """王五 has left; one customer of his waits, and others are on their way to 张磊, each as far as it may come."""
+    wecom, now = made.account["wecom"], made.hub.now()
+    made.insert(Staff, {"ref": f"{wecom}|wangwu", "account_id": wecom, "source_ref": f"{wecom}|staff|wangwu",
+                        "state": "left", "data": {"name": "王五"}, "deleted": True})  # fmt: skip
+    waits = {"account_id": wecom, "stream": "customer", "staff": "wangwu"}
+    made.insert(Orphan, {**waits, "key": "wangwu/wm09", "left_at": made.ago(days=2), "seen_at": now})
+    made.insert(OrphanLook, {"account_id": wecom, "next_at": now, "lease_until": now, "looked_at": made.ago(minutes=20)})
+    given = {**waits, "to": "zhanglei", "left": True, "by": "operator@hub.local", "next_at": now, "lease_until": now}
+    given |= {"becomes": "", "message": "", "attempts": 1, "asks": 0, "doubts": 0, "fence": 0, "asked_at": made.ago(hours=3)}
+    told = {"type": "Rejected", "key": "wecom.not_verified", "code": "40098", "request_id": None, "params": {}}
+    for state in handover.STATES:
+        more = {"error": told} if state == "failed" else {"effective_at": made.ago(hours=-20)} if state == "sent" else {}
+        made.insert(Handover, {**given, "key": f"wangwu/wm-{state}", "state": state, **more})
 
 
 def _chats(made: Seeded) -> None:

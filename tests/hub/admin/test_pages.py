@@ -25,6 +25,7 @@ def pages(made: Any) -> list[str]:
         f"/quarantine/record?ref={quote(made.quarantined)}", "/quarantine/replay", "/inbox",
         f"/inbox/push?key={quote(made.push)}", "/runs", "/runs/3", f"/runs/{made.running}", "/accounts", "/accounts/new",
         "/accounts/new/wecom", *(f"/accounts/{key}" for key in made.account), "/accounts/crm/config", "/connectors",
-        "/connectors/kingdee", "/handover", "/handover?state=sent",
+        "/connectors/kingdee", "/handover", "/handover?state=sent", "/handover/of/wecom/wangwu",
+        "/handover/of/wecom/zhanglei?left=0",
         "/reviews", "/reviews?view=answered", f"/reviews/pair?{question}", "/users", "/about", "/password",
     ]  # fmt: skip

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from hub import accounts, privacy
 from hub.identity import service
-from hub.models import AuditEntry, Handover, Orphan
+from hub.models import AuditEntry, Handover, Inbox, Orphan
+from hub.models.base import table
 from hub.people import handing, handover, orphans
+from hub.sync import inbox
 from tests.hub.people.conftest import House
 
 DAY = timedelta(days=1)
@@ -421,6 +425,28 @@ def test_one_that_failed_is_not_tried_again_beside_a_newer_one(office: Office) -
     with pytest.raises(handover.HandoverFault) as caught:
         handover.retry(office.hub, number, by="ops@hub.local")
     assert caught.value.key == "handover.fault_open"
+
+
+def test_a_push_about_the_customer_has_the_outcome_asked_for_at_once(office: Office) -> None:
+    office.order()
+    office.work()
+    office.work(after=SOON)
+    office.sim.decide("customer", office.keys[0], "refuse")
+    (event,) = office.sim.transfers.events
+    record = f"{event['UserID']}/{event['ExternalUserID']}"
+    events = [
+        {"key": "e1", "stream": "customer", "record_key": record, "kind": event["ChangeType"], "time": None, "record": None}
+    ]
+    now = office.hub.now()
+    row = {
+        "key": "p1", "account_id": office.number, "body": office.hub.ring.pack(json.dumps({"events": events}).encode(), "p1"),
+        "state": "pending", "attempts": 0, "times": 1, "received_at": now, "next_at": now,
+    }  # fmt: skip
+    with office.hub.db.write() as conn:
+        conn.execute(insert(table(Inbox)), [row])
+    assert handover.QUEUE.due_accounts(office.hub) == []
+    assert inbox.process(office.hub, office.number) == 1
+    assert office.work() == 1 and sorted(office.states()) == ["refused", "sent", "sent"]
 
 
 # ---------------------------------------------------------------- the list of who waits
