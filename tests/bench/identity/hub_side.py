@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import psutil
 
@@ -37,6 +38,16 @@ class Run:
     said: Said
     seconds: float
     peak_mb: float
+    processor: float
+
+
+class Watched(NamedTuple):
+    """What a command printed, seconds by the clock, peak memory in MB, seconds of processor time (its children's too)."""
+
+    printed: str
+    seconds: float
+    peak_mb: float
+    processor: float
 
 
 def command() -> list[str]:
@@ -62,26 +73,32 @@ def resolve(truth: Truth, records: Path, *arguments: str, groups: bool = True) -
     with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
         out = Path(folder) / "out.csv"
         asked = [*command(), str(records), "--out", str(out), "--json", *arguments]
-        printed, seconds, peak = watched(asked, folder)
+        took = watched(asked, folder)
         try:
-            said = json.loads(printed[printed.index("{") :])
+            said = json.loads(took.printed[took.printed.index("{") :])
             found = answer(out, truth) if groups else ([], [])
         except (ValueError, KeyError, OSError) as error:
             raise NotMeasured(f"the answer cannot be read: {error}") from error
-    return Run(*found, said, seconds, peak)
+    return Run(*found, said, took.seconds, took.peak_mb, took.processor)
 
 
-def watched(asked: list[str], folder: str) -> tuple[str, float, float]:
-    """Standard output, seconds and peak memory in MB of a command and its children. NotMeasured: it failed."""
+def spent() -> float:
+    """Seconds of processor time of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def watched(asked: list[str], folder: str) -> Watched:
+    """Run a command to its end. NotMeasured: it failed."""
     environment = {**os.environ, "HUB_DATA_DIR": folder}
-    began = time.perf_counter()
+    began, before = time.perf_counter(), spent()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as wrong:
         child = subprocess.Popen(asked, stdout=out, stderr=wrong, env=environment)
         peak = peak_of(child)
         seconds = time.perf_counter() - began
         if child.returncode:
             raise NotMeasured(f"ended with {child.returncode}: {last_line(text_of(wrong))}")
-        return text_of(out), seconds, peak
+        return Watched(text_of(out), seconds, peak, spent() - before)
 
 
 def text_of(file: IO[str]) -> str:

@@ -35,10 +35,14 @@ def presets(made: Dataset, board: Board, *, careful: bool) -> Groups | None:
             judged(board, made.name, preset, None, str(error))
             continue
         scores = metrics.score(made.truth, run.groups)
-        report.line(made.name, f"lianshu {preset}", scores, run.seconds, run.peak_mb)
+        report.line(made.name, f"lianshu {preset}", scores, run)
         outside = metrics.outside_review(made.truth, run.groups, run.waiting)
         share = metrics.share(len(run.waiting), scores.records)
-        print(f"{'':<16}in review {share:.2%} of records; pairs outside review: P {outside.precision:.4f}", flush=True)
+        asked = run.said.get("reviews", "?")
+        print(f"{'':<16}{asked} open questions, in review {share:.2%} of records; ", end="")
+        print(f"pairs outside review: P {outside.precision:.4f}", flush=True)
+        if preset == "default" and made.name in targets.QUALITY:
+            board.add(f"{made.name} {preset}: share of records in review", share, targets.IN_REVIEW, most=True)
         judged(board, made.name, preset, scores)
         if preset == "default":
             groups = run.groups
@@ -68,12 +72,12 @@ def splink(made: Dataset, folder: Path) -> None:
     if made.name not in CN:
         asked += ["--schema", str(made.schema)]
     try:
-        _, seconds, peak = hub_side.watched(asked, str(folder))
+        took = hub_side.watched(asked, str(folder))
     except NotMeasured as error:
         print(f"{made.name:<16}{'splink 4':<22} NOT MEASURED: {error}", flush=True)
         return
     groups, _ = hub_side.answer(out, made.truth)
-    report.line(made.name, "splink 4", metrics.score(made.truth, groups), seconds, peak)
+    report.line(made.name, "splink 4", metrics.score(made.truth, groups), took)
     if made.name in targets.REFERENCE:
         shown = " / ".join("-" if value is None else f"{value:.3f}" for value in targets.REFERENCE[made.name])
         print(f"{'':<16}(splink tuned elsewhere: P / Rr / F1r {shown})", flush=True)

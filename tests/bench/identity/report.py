@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from tests.bench.identity.metrics import Groups, Scores, Truth, by_flag, by_kind, by_sources
 
 HEAD = f"{'set':<16}{'side':<22}{'P':>7}{'R':>7}{'F1':>7}{'Rr':>7}{'F1r':>7}{'B3':>7}{'largest':>8}"
-HEAD += f"{'seconds':>9}{'rec/s':>8}{'MB':>7}"
+HEAD += f"{'seconds':>9}{'cpu s':>9}{'rec/s':>8}{'MB':>7}"
+
+
+class Took(Protocol):
+    """What a run took: seconds by the clock and of processor time, peak memory."""
+
+    @property
+    def seconds(self) -> float:
+        """By the clock."""
+
+    @property
+    def processor(self) -> float:
+        """Of processor time."""
+
+    @property
+    def peak_mb(self) -> float:
+        """MB at the most."""
 
 
 def figures(scores: Scores) -> str:
@@ -16,9 +33,11 @@ def figures(scores: Scores) -> str:
     return "".join(f"{value:>7.4f}" for value in values) + f"{scores.largest:>8,}"
 
 
-def line(dataset: str, side: str, scores: Scores, seconds: float = 0.0, peak_mb: float = 0.0) -> None:
+def line(dataset: str, side: str, scores: Scores, took: Took | None = None) -> None:
     """One run: how good, how fast, how large."""
-    speed = f"{seconds:>9.1f}{scores.records / seconds:>8,.0f}{peak_mb:>7,.0f}" if seconds else ""
+    speed = ""
+    if took is not None:
+        speed = f"{took.seconds:>9.1f}{took.processor:>9.1f}{scores.records / took.seconds:>8,.0f}{took.peak_mb:>7,.0f}"
     print(f"{dataset:<16}{side:<22}{figures(scores)}{speed}", flush=True)
 
 

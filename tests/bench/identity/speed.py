@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.bench.identity import hub_side, targets
 from tests.bench.identity.data import Dataset
@@ -27,6 +27,13 @@ TAIL = 5_000
 """Records that come one by one."""
 COMMIT = 100
 Row = tuple[str, str]
+
+
+class Took(NamedTuple):
+    """Seconds by the clock, and of this process's processor time (a server's is not in it)."""
+
+    clock: float
+    processor: float
 
 
 def parts(made: Dataset, folder: Path, tail: int) -> tuple[Path, Path]:
@@ -49,23 +56,22 @@ def rows(path: Path) -> Iterator[Row]:
             yield json.loads(line)["rid"], line
 
 
-def insert_loop(url: str, paths: Iterable[Path], folder: Path) -> list[float]:
-    """Seconds that plain inserts of each file's rows take, one after the other into the same table."""
+def insert_loop(url: str, paths: Iterable[Path], folder: Path) -> list[Took]:
+    """What plain inserts of each file's rows take, one after the other into the same table."""
     connection, statement = opened(url, folder)
-    seconds = []
+    found = []
     for path in paths:
-        spent, ready = 0.0, list(rows(path))
-        began = time.perf_counter()
+        ready = list(rows(path))
+        began, used = time.perf_counter(), time.process_time()
         cursor = connection.cursor()
         for number, row in enumerate(ready, 1):
             cursor.execute(statement, row)
             if number % COMMIT == 0:
                 connection.commit()
         connection.commit()
-        spent = time.perf_counter() - began
-        seconds.append(spent)
+        found.append(Took(time.perf_counter() - began, time.process_time() - used))
     connection.close()
-    return seconds
+    return found
 
 
 def opened(url: str, folder: Path) -> tuple[Any, str]:
@@ -97,7 +103,11 @@ def compare(made: Dataset, url: str, folder: Path, board: Board, tail: int = TAI
     if url:
         wipe(url)
     plain_bulk, plain_tail = insert_loop(url, (head_path, tail_path), folder)
-    print(f"\n{name}: {stored:,} rows plain inserts {plain_bulk:.1f} s; {tail:,} more {plain_tail:.2f} s", flush=True)
+    print(
+        f"\n{name}: {stored:,} rows plain inserts {plain_bulk.clock:.1f} s ({plain_bulk.processor:.1f} s of processor); "
+        f"{tail:,} more {plain_tail.clock:.2f} s ({plain_tail.processor:.2f})",
+        flush=True,
+    )
     for way, run in (("hub resolve", by_command), ("Lander.land", by_lander)):
         if url:
             wipe(url)
@@ -109,15 +119,33 @@ def compare(made: Dataset, url: str, folder: Path, board: Board, tail: int = TAI
             continue
         line(way, stored, bulk, plain_bulk, tail, stream, plain_tail)
         judged(board, f"{name} {way}", name, bulk, stream, "", stored)
+    undone(name, url, folder, board)
 
 
-def line(way: str, stored: int, bulk: Said, plain_bulk: float, tail: int, stream: Said, plain_tail: float) -> None:
+def undone(name: str, url: str, folder: Path, board: Board) -> None:
+    """How long taking back a merge in a group of fifty takes, on this database."""
+    if url:
+        wipe(url)
+    asked = [sys.executable, "-m", "tests.bench.identity.undo", "--url", url or f"sqlite:///{folder / 'undo.db'}"]
+    found, why = Said(), ""
+    try:
+        found = json.loads(hub_side.watched([*asked, "--folder", str(folder)], str(folder)).printed)
+        print(f"  undo in a group of 50: median {found['median_ms']:.1f} ms, worst {found['worst_ms']:.1f} ms", flush=True)
+    except NotMeasured as error:
+        why = str(error)
+        print(f"  undo NOT MEASURED: {why}", flush=True)
+    board.add(f"{name}: undo in a group of 50, median", found.get("median_ms"), targets.UNDO, most=True, unit=" ms", why=why)
+
+
+def line(way: str, stored: int, bulk: Said, plain_bulk: Took, tail: int, stream: Said, plain_tail: Took) -> None:
     """What one way took."""
     print(
         f"  {way:<12} bulk {bulk['seconds']:.1f} s, {stored / bulk['seconds']:,.0f}/s, {bulk['peak_mb']:,.0f} MB, "
-        f"{bulk['seconds'] / plain_bulk:.1f} × plain; one by one median {stream['median_ms']:.2f} ms, "
+        f"{bulk['seconds'] / plain_bulk.clock:.1f} × plain, {bulk['processor'] / plain_bulk.processor:.1f} × in processor time "
+        f"({bulk['processor'] / stored * 1e6:,.0f} µs a row); one by one median {stream['median_ms']:.2f} ms, "
         f"p99 {stream['p99_ms']:.2f} ms, {stream['rate']:,.0f}/s with a commit per {COMMIT}, "
-        f"{tail / stream['rate'] / plain_tail:.1f} × plain",
+        f"{tail / stream['rate'] / plain_tail.clock:.1f} × plain, {stream['processor'] / plain_tail.processor:.1f} × in "
+        f"processor time ({stream['processor'] / tail * 1e6:,.0f} µs a record)",
         flush=True,
     )
 
@@ -142,12 +170,13 @@ def by_command(head_path: Path, tail_path: Path, url: str, folder: Path) -> tupl
     if missing := [key for key in ("median_ms", "p99_ms", "records_per_second") if key not in then.said]:
         raise NotMeasured(f"hub resolve --stream --json does not say {', '.join(missing)}")
     stream = {"median_ms": then.said["median_ms"], "p99_ms": then.said["p99_ms"], "rate": then.said["records_per_second"]}
-    return {"seconds": first.seconds, "peak_mb": first.peak_mb}, stream
+    stream["processor"] = then.said.get("processor_seconds", then.processor)
+    return {"seconds": first.seconds, "peak_mb": first.peak_mb, "processor": first.processor}, stream
 
 
 def by_lander(head_path: Path, tail_path: Path, url: str, folder: Path) -> tuple[Said, Said]:
     """The sync's landing in a process of its own. NotMeasured: it failed."""
     asked = [sys.executable, "-m", "tests.bench.identity.landing", str(head_path), str(tail_path), "--url", url]
-    printed, _, _ = hub_side.watched(asked, str(folder))
+    printed = hub_side.watched(asked, str(folder)).printed
     said = json.loads(printed[printed.index("{") :])
     return said["bulk"], said["stream"]

@@ -17,6 +17,10 @@ CAREFUL = ("dev_10k_a", 0.985, 0.75)
 REVIEWED = ("dev_10k_a", 0.03, 0.965)
 """Share of records asked, at most; F1r, at least."""
 PUBLIC_F1 = {"febrl3": 0.998, "febrl4": 0.998}
+IN_REVIEW = 0.03
+"""Share of records that a person is asked about, at most."""
+UNDO = 50.0
+"""Milliseconds until a merge in a group of fifty is taken back, at most."""
 SHUFFLED = 0.995
 """Pairs the same when records come in another order, at least."""
 SPEED = {"SQLite": (1.0, 8.0, 2000.0), "PostgreSQL": (2.0, 10.0, 1000.0)}

@@ -46,8 +46,9 @@ def test_a_run_is_scored_and_judged(made: Dataset, capsys: pytest.CaptureFixture
     board.show()
     out = capsys.readouterr().out
     assert "in review 33.33% of records" in out
-    assert [line.split()[-1] for line in out.splitlines() if line.startswith("  dev_10k_a")] == ["MISSED"] * 4
-    assert board.rows[0][:3] == ("dev_10k_a default: precision", pytest.approx(1 / 3), 0.955)
+    assert [line.split()[-1] for line in out.splitlines() if line.startswith("  dev_10k_a")] == ["MISSED"] * 5
+    assert board.rows[0][:4] == ("dev_10k_a default: share of records in review", pytest.approx(1 / 3), 0.03, True)
+    assert board.rows[1][:3] == ("dev_10k_a default: precision", pytest.approx(1 / 3), 0.955)
 
 
 def test_the_truth_answers_for_each_share(made: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,7 +92,7 @@ def test_speed_without_figures_is_not_measured(made: Dataset, tmp_path: Path) ->
 
 def test_plain_inserts_write_every_row(made: Dataset, tmp_path: Path) -> None:
     seconds = speed.insert_loop("", (made.records,), tmp_path)
-    assert len(seconds) == 1 and seconds[0] > 0
+    assert len(seconds) == 1 and seconds[0].clock > 0 and seconds[0].processor > 0
     assert [rid for rid, _ in speed.rows(made.records)] == [rid for rid, _, _ in RECORDS]
 
 
@@ -111,6 +112,13 @@ def test_the_sync_path_lands_the_records(tmp_path: Path) -> None:
     bulk, stream = speed.by_lander(head, tail, "", tmp_path)
     assert bulk["customers"] == 20
     assert 0 < stream["median_ms"] <= stream["p99_ms"]
+
+
+def test_a_merge_in_a_group_of_fifty_is_taken_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = Board()
+    speed.undone("SQLite", "", tmp_path, board)
+    assert "undo in a group of 50: median" in capsys.readouterr().out
+    assert board.rows[0][1] is not None and board.rows[0][1] > 0
 
 
 def test_phones_of_every_kind_of_file(made: Dataset, tmp_path: Path) -> None:

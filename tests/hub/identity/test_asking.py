@@ -13,7 +13,8 @@ from hub.store.bulk import driver
 
 
 @pytest.fixture
-def conn(tmp_path: Path) -> Iterator[Connection]:
+def conn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    monkeypatch.chdir(tmp_path)
     with files.store(f"sqlite:///{tmp_path / 'hub.db'}") as hub, hub.db.write() as conn:
         yield conn
 
