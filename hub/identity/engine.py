@@ -86,12 +86,10 @@ class Engine:
         return self._settle(store, board, pieces, done=list(customers))
 
     def _settle(self, store: Store, board: Board, pieces: list[Piece], done: Sequence[str] = ()) -> Change:
-        """Candidates, groups, and what the groups find by keys that only the whole group has; at most three rounds."""
+        """Candidates, groups, and what the groups find by keys that only the whole group has."""
         context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
         outcome = self._group(board, context, pieces)
-        for _ in range(2):
-            if not board.look_further(outcome.units):
-                break
+        if board.look_further(outcome.units):
             context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
             outcome = self._group(board, context, pieces)
         change = Writer(board, self.model, self.new_id).write(outcome)
