@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
+from connectors import settings
 from connectors.base import Config, Connector, Request, Token, Verdict, setting
 from connectors.http import Response, Runtime, interpret_status, judge, with_headers
 
@@ -58,23 +59,18 @@ class DingTalkConfig(Config):
         where_en="As chosen under Event subscription: stream (we connect, no public address needed) or http (pushed to us)",
         default="stream",
     )
-    callback_token: str = setting(
+    callback_token: str = settings.callback_token(
         "回调签名 token",
         "Callback token",
-        where_zh="本应用 → 事件订阅 → 推送方式选 HTTP → 签名 token;用 Stream 方式时留空",
-        where_en="This app → Event subscription → HTTP → token; empty with Stream mode",
-        secret=True,
-        default="",
-        pattern=r"^([A-Za-z0-9]{3,32})?$",
+        "本应用 → 事件订阅 → 推送方式选 HTTP → 签名 token;用 Stream 方式时留空",
+        "This app → Event subscription → HTTP → token; empty with Stream mode",
+        least=3,
     )
-    callback_aes_key: str = setting(
+    callback_aes_key: str = settings.callback_aes_key(
         "回调加密 aes_key",
         "Callback aes_key",
-        where_zh="本应用 → 事件订阅 → 推送方式选 HTTP → 加密 aes_key(43 位);用 Stream 方式时留空",
-        where_en="This app → Event subscription → HTTP → aes_key (43 characters); empty with Stream mode",
-        secret=True,
-        default="",
-        pattern=r"^([A-Za-z0-9]{43})?$",
+        "本应用 → 事件订阅 → 推送方式选 HTTP → 加密 aes_key(43 位);用 Stream 方式时留空",
+        "This app → Event subscription → HTTP → aes_key (43 characters); empty with Stream mode",
     )
     with_crm: bool = setting(
         "读取客户管理",
@@ -153,27 +149,9 @@ class DingTalkConfig(Config):
         advanced=True,
     )
     signed_field: str = setting("签订日期控件", "Signing date component", default="签订日期", advanced=True)
-    api_base: str = setting(
-        "新版接口地址",
-        "API address (new generation)",
-        default="https://api.dingtalk.com",
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
-    login_base: str = setting(
-        "登录页地址",
-        "Sign-in address",
-        default="https://login.dingtalk.com",
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
-    oapi_base: str = setting(
-        "旧版接口地址",
-        "API address (old generation)",
-        default="https://oapi.dingtalk.com",
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
+    api_base: str = settings.address("新版接口地址", "API address (new generation)", "https://api.dingtalk.com")
+    login_base: str = settings.address("登录页地址", "Sign-in address", "https://login.dingtalk.com")
+    oapi_base: str = settings.address("旧版接口地址", "API address (old generation)", "https://oapi.dingtalk.com")
 
     @property
     def codes(self) -> list[str]:

@@ -12,7 +12,7 @@ from connectors.dingtalk import callback, crm, crm_walk
 from connectors.dingtalk import stream as line
 from connectors.dingtalk.acting import Labelling, Notifying, SigningIn
 from connectors.dingtalk.approvals import OLDEST, PAGE, Approvals
-from connectors.dingtalk.check import Checks
+from connectors.dingtalk.check import TEXTS, Checks
 from connectors.dingtalk.groups import Groups
 from connectors.dingtalk.people import External, Staff, member
 
@@ -217,7 +217,7 @@ class DingTalk(Labelling, Notifying, SigningIn, Source, Listener):
 
     def check(self) -> list[Finding]:
         """Token, directory, external contacts, CRM, each approval template, callback settings."""
-        checks = Checks(self.manifest.messages)
+        checks = Checks(self.manifest.messages, TEXTS)
         if checks.ask("token", lambda: self.http.tokens.current() or self.http.tokens.renew(None, self.fetch_token)) is None:
             return checks.findings
         checks.ask("staff", lambda: Staff(self.old).departments())
@@ -230,7 +230,7 @@ class DingTalk(Labelling, Notifying, SigningIn, Source, Listener):
         if self.listens():
             checks.ask("stream", lambda: self.http.call(line.asking(self.config.client_id, self.config.client_secret)))
         else:
-            checks.callback(self.config.callback_token, self.config.callback_aes_key)
+            checks.callback("dingtalk.callback_unset", self.config.callback_token, self.config.callback_aes_key)
         return checks.findings
 
 

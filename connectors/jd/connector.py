@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 from connectors.base import Finding, Page, Record, Request, Source, Token, Verdict, Window
-from connectors.errors import AuthError, ConfigError, ConnectorError, Gone, InvalidRecord, ReauthNeeded, UnknownAnswer
+from connectors.checks import tried
+from connectors.errors import AuthError, ConfigError, Gone, InvalidRecord, ReauthNeeded, UnknownAnswer
 from connectors.http import Response, Runtime, judge
 from connectors.jd import members, reading
 from connectors.jd.answers import token_answer, understand
@@ -227,12 +228,7 @@ class Jd(Source):
         return [self._finding(*test) for test in tests]
 
     def _finding(self, zh: str, en: str, test: Callable[[], Any]) -> Finding:
-        try:
-            test()
-        except ConnectorError as error:
-            text = self.manifest.messages.get(error.key) or self.manifest.messages["jd.other"]
-            return Finding(zh, en, False, f"{text.zh}{text.fix_zh}", f"{text.en} {text.fix_en}", error.code)
-        return Finding(zh, en, True)
+        return tried(self.manifest.messages, zh, en, test, "jd.other")
 
     def _shop_agrees(self) -> None:
         shop = self._call(reading.SHOP, {}).get("shop_jos_result")

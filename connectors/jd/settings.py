@@ -6,29 +6,25 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from connectors import settings
 from connectors.base import Config, setting
 
 
 class JdConfig(Config):
     """One shop's authorisation of one application."""
 
-    app_key: str = setting(
-        "App Key", "App key", pattern=r"^[0-9A-Za-z]{8,64}$",
-        where_zh="宙斯开放平台 → 控制台 → 应用管理 → 应用详情", where_en="JOS console → applications → details",
-    )  # fmt: skip
-    app_secret: str = setting(
-        "App Secret", "App secret", secret=True, min_length=8,
-        where_zh="应用详情，与 App Key 同页", where_en="application details, beside the app key",
-    )  # fmt: skip
+    app_key: str = settings.app_key(
+        r"^[0-9A-Za-z]{8,64}$",
+        "宙斯开放平台 → 控制台 → 应用管理 → 应用详情",
+        "JOS console → applications → details",
+    )
+    app_secret: str = settings.app_secret("应用详情，与 App Key 同页", "application details, beside the app key")
     vender_id: str = setting(
         "商家 ID（venderId）", "Vender id", pattern=r"^\d{1,20}$",
         where_zh="京麦 → 店铺信息；用来确认授权属于这家店",
         where_en="Jingmai → shop; confirms that the authorisation is this shop's",
     )  # fmt: skip
-    access_token: str = setting(
-        "Access Token", "Access token", secret=True, min_length=8,
-        where_zh="店主授权后得到，步骤见连接器说明", where_en="from the shop owner's consent; steps in the connector's README",
-    )  # fmt: skip
+    access_token: str = settings.consent("Access Token", "Access token")
     refresh_token: str = setting(
         "Refresh Token", "Refresh token", secret=True, default="",
         where_zh="与 access_token 一起返回；没有就不能自动续期",
@@ -57,10 +53,8 @@ class JdConfig(Config):
     convert_pins: bool = setting(
         "只有旧账号（pin）时换取 xid", "Ask for the xid of a buyer known by pin only", default=True, advanced=True
     )
-    gateway: str = setting("网关地址", "Gateway", default="https://api.jd.com", advanced=True, pattern=r"^https?://[^/]+/?$")
-    oauth: str = setting(
-        "授权地址", "Token service", default="https://open-oauth.jd.com", advanced=True, pattern=r"^https?://[^/]+/?$"
-    )
+    gateway: str = settings.address("网关地址", "Gateway", "https://api.jd.com")
+    oauth: str = settings.address("授权地址", "Token service", "https://open-oauth.jd.com")
     voucher_certificate: str = setting(
         "凭证验签公钥（空 = 京东）",
         "Public key of vouchers (empty = JD's)",

@@ -33,7 +33,8 @@ from connectors.base import (
     Verdict,
     Window,
 )
-from connectors.errors import AuthError, BadSignature, ConfigError, ConnectorError, InvalidRecord, ReauthNeeded, UnknownAnswer
+from connectors.checks import tried
+from connectors.errors import AuthError, BadSignature, ConfigError, InvalidRecord, ReauthNeeded, UnknownAnswer
 from connectors.http import Response, Runtime, interpret_by_table
 from connectors.sockets import Socket
 from connectors.taobao import memo, tmc
@@ -220,12 +221,7 @@ class Taobao(Source, Listener, Sink):
         ]
 
     def _finding(self, zh: str, en: str, test: Callable[[], Any]) -> Finding:
-        try:
-            test()
-        except ConnectorError as error:
-            text = self.manifest.messages.get(error.key) or self.manifest.messages["taobao.other"]
-            return Finding(zh, en, False, f"{text.zh}{text.fix_zh}", f"{text.en} {text.fix_en}", error.code)
-        return Finding(zh, en, True)
+        return tried(self.manifest.messages, zh, en, test, "taobao.other")
 
     def _clock_agrees(self) -> None:
         said = str(self._call("taobao.time.get", {}, auth=False).get("time"))

@@ -5,20 +5,19 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from connectors import settings
 from connectors.base import Config, setting
 
 
 class TaobaoConfig(Config):
     """One shop's authorisation of one application."""
 
-    app_key: str = setting(
-        "App Key", "App key", pattern=r"^\d{4,20}$",
-        where_zh="淘宝开放平台控制台 → 应用管理 → 应用概览", where_en="TOP console → applications → overview",
-    )  # fmt: skip
-    app_secret: str = setting(
-        "App Secret", "App secret", secret=True, min_length=8,
-        where_zh="应用概览，点击“查看”", where_en="application overview, behind “show”",
-    )  # fmt: skip
+    app_key: str = settings.app_key(
+        r"^\d{4,20}$",
+        "淘宝开放平台控制台 → 应用管理 → 应用概览",
+        "TOP console → applications → overview",
+    )
+    app_secret: str = settings.app_secret("应用概览，点击“查看”", "application overview, behind “show”")
     shop: str = setting(
         "店铺主账号昵称", "Shop (seller nick)", min_length=1,
         where_zh="千牛 → 店铺信息中的主账号，不是子账号", where_en="the main account shown by Qianniu, not a sub-account",
@@ -28,10 +27,7 @@ class TaobaoConfig(Config):
         where_zh="服务市场订购类（service_market）可自动续期；商家后台类（back_office）到期须重新授权；客户管理类（crm）只见精简订单",
         where_en="service-market apps renew themselves; back-office apps do not; CRM apps see reduced orders and no refunds",
     )  # fmt: skip
-    session: str = setting(
-        "SessionKey（access_token）", "Session key (access_token)", secret=True, min_length=8,
-        where_zh="店主授权后得到，步骤见连接器说明", where_en="from the shop owner's consent; steps in the connector's README",
-    )  # fmt: skip
+    session: str = settings.consent("SessionKey（access_token）", "Session key (access_token)")
     refresh_token: str = setting(
         "Refresh Token（仅服务市场应用）", "Refresh token (service market only)", secret=True, default="",
         where_zh="与 access_token 一起返回", where_en="returned beside the access_token",
@@ -64,6 +60,4 @@ class TaobaoConfig(Config):
         pattern=r"^wss?://[^/]+/?$",
     )  # fmt: skip
     sign_method: Literal["hmac-sha256", "hmac", "md5"] = setting("签名方式", "Signature", default="hmac-sha256", advanced=True)
-    gateway: str = setting(
-        "网关地址", "Gateway", default="https://gw.api.taobao.com", advanced=True, pattern=r"^https?://[^/]+/?$"
-    )
+    gateway: str = settings.address("网关地址", "Gateway", "https://gw.api.taobao.com")

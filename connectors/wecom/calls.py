@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from connectors import settings
 from connectors.base import Config, Connector, Request, Token, Verdict, setting
 from connectors.errors import ConfigError
 from connectors.http import Response, Runtime, interpret_by_table
@@ -70,23 +71,17 @@ class WeComConfig(Config):
     tax_control: str = _control("客户税号", "Customer's tax id")
     phone_control: str = _control("客户电话", "Customer's phone")
     signed_control: str = _control("签订日期", "Date of signing")
-    callback_token: str = setting(
+    callback_token: str = settings.callback_token(
         "回调 Token",
         "Callback token",
-        where_zh="应用详情 → 接收消息 → 设置 API 接收 → Token",
-        where_en="The app → Receive messages → Set API reception → Token",
-        secret=True,
-        default="",
-        pattern=r"^[A-Za-z0-9]{0,32}$",
+        "应用详情 → 接收消息 → 设置 API 接收 → Token",
+        "The app → Receive messages → Set API reception → Token",
     )
-    callback_aes_key: str = setting(
+    callback_aes_key: str = settings.callback_aes_key(
         "回调 EncodingAESKey",
         "Callback EncodingAESKey",
-        where_zh="应用详情 → 接收消息 → 设置 API 接收 → EncodingAESKey(43 位)",
-        where_en="The app → Receive messages → Set API reception → EncodingAESKey (43 characters)",
-        secret=True,
-        default="",
-        pattern=r"^([A-Za-z0-9]{43})?$",
+        "应用详情 → 接收消息 → 设置 API 接收 → EncodingAESKey(43 位)",
+        "The app → Receive messages → Set API reception → EncodingAESKey (43 characters)",
     )
     open_account: str = setting(
         "微信开放平台账号",
@@ -97,29 +92,11 @@ class WeComConfig(Config):
         default="",
         advanced=True,
     )
-    api_base: str = setting(
-        "接口地址",
-        "API address",
-        default="https://qyapi.weixin.qq.com",
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
+    api_base: str = settings.address("接口地址", "API address", "https://qyapi.weixin.qq.com")
 
-    login_base: str = setting(
-        "登录页地址",
-        "Sign-in page",
-        default="https://login.work.weixin.qq.com",
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
+    login_base: str = settings.address("登录页地址", "Sign-in page", "https://login.work.weixin.qq.com")
 
-    inside_base: str = setting(
-        "客户端内登录页地址",
-        "Sign-in inside WeCom's client",
-        default="https://open.weixin.qq.com",
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
+    inside_base: str = settings.address("客户端内登录页地址", "Sign-in inside WeCom's client", "https://open.weixin.qq.com")
 
     @property
     def templates(self) -> list[str]:

@@ -13,7 +13,7 @@ from connectors.wecom import callback, shape
 from connectors.wecom.acting import Notifying, SigningIn, TagWriting
 from connectors.wecom.approvals import ApprovalReading
 from connectors.wecom.calls import WeComCalls
-from connectors.wecom.check import Checks
+from connectors.wecom.check import TEXTS, Checks
 from connectors.wecom.groups import AT, GroupReading, newest
 from connectors.wecom.handing import HandingOver
 from connectors.wecom.walk import CHUNK, CustomerWalk
@@ -132,7 +132,7 @@ class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, Han
 
     def check(self) -> list[Finding]:
         """Token, trusted address, customer-contact right, visible staff, licences, directory, tags, callback settings."""
-        checks = Checks(self.manifest.messages)
+        checks = Checks(self.manifest.messages, TEXTS)
         # A wrong secret must not be tried again and again, so nothing else is asked without a token.
         if checks.ask("token", lambda: self.http.get("get_api_domain_ip")) is None:
             return checks.findings
@@ -147,5 +147,5 @@ class WeCom(GroupReading, ApprovalReading, TagWriting, Notifying, SigningIn, Han
         for template in self.config.templates if staff is not None else ():
             checks.template(template, checks.ask("approvals", partial(self._check_template, template)))
         checks.agent(self.config.agent_id)
-        checks.callback(self.config.callback_token, self.config.callback_aes_key)
+        checks.callback("wecom.callback_unset", self.config.callback_token, self.config.callback_aes_key)
         return checks.findings

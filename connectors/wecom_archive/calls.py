@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from connectors import errors
+from connectors import errors, settings
 from connectors.base import Config, Connector, Request, Token, Verdict, setting
 from connectors.http import Runtime, as_error, judge
 from connectors.wecom_archive.finance import CRASHED, Process, process
@@ -46,31 +46,19 @@ class ArchiveConfig(Config):
         secret=True,
         min_length=40,
     )
-    callback_token: str = setting(
+    callback_token: str = settings.callback_token(
         "回调 Token",
         "Callback token",
-        where_zh="管理后台 → 管理工具 → 会话内容存档 → 接收事件服务器 → Token;不填则每分钟读取一次",
-        where_en="Admin console → Management tools → Chat archive → Event server → Token; without it, once a minute",
-        secret=True,
-        default="",
-        pattern=r"^[A-Za-z0-9]{0,32}$",
+        "管理后台 → 管理工具 → 会话内容存档 → 接收事件服务器 → Token;不填则每分钟读取一次",
+        "Admin console → Management tools → Chat archive → Event server → Token; without it, once a minute",
     )
-    callback_aes_key: str = setting(
+    callback_aes_key: str = settings.callback_aes_key(
         "回调 EncodingAESKey",
         "Callback EncodingAESKey",
-        where_zh="管理后台 → 管理工具 → 会话内容存档 → 接收事件服务器 → EncodingAESKey(43 位)",
-        where_en="Admin console → Management tools → Chat archive → Event server → EncodingAESKey (43 characters)",
-        secret=True,
-        default="",
-        pattern=r"^([A-Za-z0-9]{43})?$",
+        "管理后台 → 管理工具 → 会话内容存档 → 接收事件服务器 → EncodingAESKey(43 位)",
+        "Admin console → Management tools → Chat archive → Event server → EncodingAESKey (43 characters)",
     )
-    api_base: str = setting(
-        "接口地址",
-        "API address",
-        default=PLATFORM,
-        advanced=True,
-        pattern=r"^https?://[^/]+/?$",
-    )
+    api_base: str = settings.address("接口地址", "API address", PLATFORM)
 
 
 class ArchiveCalls(Connector):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.base import Finding
+from connectors.checks import fix_of
 from connectors.errors import ConnectorError
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -14,7 +15,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "library": ("官方组件能启动并取到数据", "The vendor's library starts and gives data"),
     "opens": ("消息能用私钥解开", "Messages open with the private keys"),
 }
-LATER = ("稍后再检查;若一直如此,请带上代码联系管理员", "Check again later; if it stays so, tell an administrator the code")
 
 
 def findings(messages: Mapping[str, Any], **asks: Callable[[], Any]) -> list[Finding]:
@@ -24,9 +24,7 @@ def findings(messages: Mapping[str, Any], **asks: Callable[[], Any]) -> list[Fin
         try:
             answer = asks[what]()
         except ConnectorError as error:
-            message = messages.get(error.key)
-            fix = (f"{message.zh}。{message.fix_zh}", f"{message.en}. {message.fix_en}") if message else LATER
-            return [*found, Finding(*TEXTS[what], False, *fix, code=error.code)]
+            return [*found, Finding(*TEXTS[what], False, *fix_of(messages, error), code=error.code)]
         found.append(Finding(*TEXTS[what], True))
         if what == "seats":
             found.append(_seats(messages, int(answer)))
