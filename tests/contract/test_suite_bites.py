@@ -420,6 +420,11 @@ class DoesNotNameTheRefusal(DemoCrm):
         return str(self.http.get("/v1/login", code=query.get("code", ""))["data"]["member"])
 
 
+class TakesEveryBrowserForItsClient(DemoCrm):
+    def inside_url(self, redirect: str, state: str, user_agent: str) -> str:
+        return super().sign_in_url(redirect, state)
+
+
 class SendsItsSecretAlong(DemoCrm):
     def sign_in_url(self, redirect: str, state: str) -> str:
         return super().sign_in_url(redirect, state) + f"&secret={self.config.app_secret}"
@@ -522,6 +527,7 @@ BROKEN: list[tuple[type[Any], str]] = [
     (RemembersCodes, "a_code_opens_once"),
     (DoesNotNameTheRefusal, "a_made_up_return_is_refused"),
     (SendsItsSecretAlong, "the_sign_in_address_holds_no_secret"),
+    (TakesEveryBrowserForItsClient, "the_platforms_own_client_signs_in_without_asking"),
     (LogsItsSecret, "secrets_are_never_seen"),
     (TellsItsToken, "secrets_are_never_seen"),
     (ContentWithAnything, "check_notices_wrong_secrets"),
