@@ -168,7 +168,7 @@ class NoticeRule(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     on: Literal[
         "deal.signed", "deal.reversed", "invoice.requested", "invoice.withdrawn", "invoice.issued", "delivery.rejected",
-        "delivery.in_doubt",
+        "delivery.in_doubt", "owner.conflict",
     ] = Field(validation_alias=AliasChoices("event", "on"))  # fmt: skip
     source: str = "*"
     through: str
@@ -181,6 +181,45 @@ class NoticeRule(BaseModel):
     def takes(self, kind: str, source_key: str) -> bool:
         """Whether this rule is about such a fact from that account."""
         return kind == self.on and fnmatchcase(source_key, self.source)
+
+
+Criterion = Literal["manual", "valid", "source", "newest", "complete"]
+CUSTOMER_FIELDS = (
+    "kind", "display_name", "aliases", "phones", "emails", "company", "tax_id", "title", "gender", "owner", "stage", "region",
+    "address", "source", "note", "created_at", "last_contact_at",
+)  # fmt: skip
+"""Fields of a customer of which several sources may say different things."""
+
+
+class FieldRule(BaseModel):
+    """By what a customer's field is chosen where sources disagree: the first criterion that tells two values apart.
+
+    valid: what passes the field's check before what does not; source: the order of sources (sources: an order of its own for
+    this field, categories or account keys, patterns allowed; the rest follow in source_order); newest: changed last at its
+    source; complete: the longer one. A value that a person has set comes first always, whether manual is named or not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    by: tuple[Criterion, ...] = Field(min_length=1)
+    sources: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        """A list alone is ``by``."""
+        return {"by": given} if isinstance(given, list | tuple) else given
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> FieldRule:
+        if len(set(self.by)) != len(self.by):
+            raise ValueError("a criterion stands twice")
+        if "manual" in self.by[1:]:
+            raise ValueError("a value that a person has set comes first: name manual first, or not at all")
+        if self.by == ("manual",):
+            raise ValueError("name at least one of valid, source, newest, complete: most values are nobody's choice")
+        if self.sources and "source" not in self.by:
+            raise ValueError("sources is an order of sources, and source is not among the criteria")
+        return self
 
 
 class Settings(BaseSettings):
@@ -206,12 +245,20 @@ class Settings(BaseSettings):
     settle_seconds: float | None = Field(default=None, ge=0)
     clock_offset: float = 0.0
     source_order: list[str] = Field(default_factory=lambda: ["crm", "chat", "generic", "file", "shop", "finance"])
+    golden: dict[str, FieldRule] = Field(default_factory=dict)
     rules: list[Rule] = Field(default_factory=list)
     notices: list[NoticeRule] = Field(default_factory=list)
     chat_keep_days: int = Field(default=180, ge=1, le=3650)
     chat_withdrawn: Literal["delete", "keep"] = "delete"
     tag_rules: list[TagRule] = Field(default_factory=list)
     invoicing: Invoicing = Field(default_factory=Invoicing)
+
+    @field_validator("golden")
+    @classmethod
+    def _known_fields(cls, golden: dict[str, FieldRule]) -> dict[str, FieldRule]:
+        if unknown := sorted(golden.keys() - {*CUSTOMER_FIELDS, "default"}):
+            raise ValueError(f"a customer has no field {unknown[0]!r}; there are: default, {', '.join(CUSTOMER_FIELDS)}")
+        return golden
 
     @classmethod
     def settings_customise_sources(

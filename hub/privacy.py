@@ -16,7 +16,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import col
 
 from hub.core import Hub
-from hub.identity import golden, ledger, service, sql
+from hub.identity import golden, ledger, manual, service, sql
 from hub.models import Account, Consent, Deal, DealLine, InvoiceApplication, Message, Order, OrderLine, Refund, SourceRecord
 from hub.models.base import Model, table
 from hub.models.invoice import BUYER
@@ -208,6 +208,9 @@ def _erase_profiles(hub: Hub, conn: Connection, cid: str, refs: Sequence[str]) -
     )
     conn.execute(text(blank), rows)
     sql.forget(conn, refs)
+    manual.forget(conn, refs)
+    delete_in(conn, "owner_conflict", "customer_id", [cid])
+    delete_in(conn, "staff_notice", "subject", [cid])
     for name, column in (("identity_key", "profile_ref"), ("tag_assignment", "profile_ref"), ("tag_write", "profile_ref")):
         delete_in(conn, name, column, refs)
     conn.execute(text("UPDATE chat_tag SET profile_ref = NULL WHERE profile_ref = :ref"), [{"ref": ref} for ref in refs])

@@ -9,13 +9,13 @@ from typing import Any
 from flask import abort, render_template, request, url_for
 from sqlalchemy import Connection, select
 
-from hub.admin import customer_wishes, overview, paging, show
+from hub.admin import customer_around, customer_wishes, overview, paging, show
 from hub.admin.i18n import language, t
 from hub.admin.web import audited, back, may, needs, page, rows, the_hub
 from hub.admin.words import platform_title
 from hub.chats import desk
 from hub.core import Hub
-from hub.identity import golden, service
+from hub.identity import golden, manual, service
 from hub.models import Customer, Profile, Staff
 from hub.models.base import table
 
@@ -25,6 +25,8 @@ FIELDS = (
     "display_name", "aliases", "kind", "phones", "emails", "company", "tax_id", "title", "gender", "stage", "owner", "region",
     "address", "source", "note", "created_at", "last_contact_at",
 )  # fmt: skip
+SETTABLE = tuple(name for name in FIELDS if name in manual.FIELDS and name != "owner")
+"""Fields that a person may set on the page."""
 SHOWN = 20
 """Orders and deals on the page; more stand behind a link to the platform."""
 
@@ -127,16 +129,20 @@ def _detail(found: dict[str, Any], *, plain: bool) -> str:
     hub = the_hub()
     owner = found["fields"].get("owner")
     people = {f"{owner['from'].split('|')[0]}|{owner['value']}"} if owner else set()
+    people |= {f"{each['ref'].split('|')[0]}|{each['fields'].get('owner')}" for each in found["profiles"]}
     people |= {f"{tag['profile_ref'].split('|')[0]}|{tag['by']}" for tag in found["tags"] if tag["by"]}
     derived = [tag["profile_ref"] for tag in found["tags"] if tag["rule"]]
     with hub.db.read() as conn:
         staff, names = _staff(conn, people), overview.account_names(conn)
         proofs = desk.evidence(hub, conn, derived) if derived else {}
     values, wishes = golden.values(found["fields"]), customer_wishes.of(hub, found, names)
+    name = display_name(values, found["kind"])
     return render_template(
         "customer.html",
         customer=found,
-        name=display_name(values, found["kind"]),
+        name=name,
+        settable=SETTABLE,
+        around=customer_around.of(found, name, names, display_name),
         fields=list(_fields(found, staff, plain=plain)),
         profiles=[profile_card(profile, names, plain=plain) for profile in found["profiles"]],
         tags=_tags(found, names, staff, proofs, wishes["takers"]),
@@ -159,16 +165,24 @@ def _fields(found: dict[str, Any], staff: Mapping[str, str], *, plain: bool) -> 
         if entry is None:
             continue
         others = [
-            (profile["account_title"], field_value(name, profile["fields"][name], found["kind"], plain=plain))
+            (profile["account_title"], _said(name, profile, found["kind"], staff, plain=plain))
             for profile in found["profiles"]
-            if profile["ref"] != entry["from"] and _differs(profile["fields"].get(name), entry["value"])
+            if (profile["ref"] != entry["from"] or entry.get("by")) and _differs(profile["fields"].get(name), entry["value"])
         ]
         text = field_value(name, entry["value"], found["kind"], plain=plain)
         if name == "owner":
             text = staff.get(f"{entry['from'].split('|')[0]}|{entry['value']}", text)
         source = by_ref.get(entry["from"], {}).get("account_title", "–")
         joined = isinstance(entry["value"], list) and not _only_from(entry, by_ref)
-        yield {"name": name, "text": text, "source": t("customer.joined") if joined else source, "others": others}
+        said = {"by": entry.get("by", ""), "settable": name in SETTABLE}
+        yield {"name": name, "text": text, "source": t("customer.joined") if joined else source, "others": others, **said}
+
+
+def _said(name: str, profile: Mapping[str, Any], kind: str, staff: Mapping[str, str], *, plain: bool) -> str:
+    """What one profile says of a field."""
+    value = profile["fields"][name]
+    text = field_value(name, value, kind, plain=plain)
+    return staff.get(f"{profile['ref'].split('|')[0]}|{value}", text) if name == "owner" else text
 
 
 def _differs(other: Any, chosen: Any) -> bool:

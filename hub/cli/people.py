@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.cli import reviews
+from hub.cli import golden, reviews
 from hub.cli.accounts import BY
 from hub.cli.output import Json, emit, fail, opened, rows
 
 customers = typer.Typer(no_args_is_help=True, help="客户 / customers")
 reviews.register(customers)
+golden.register(customers)
 users = typer.Typer(no_args_is_help=True, help="登录用户 / people who sign in")
 
 

@@ -10,8 +10,10 @@ from hub.core import Hub
 from hub.events.mint import insert_events
 from hub.identity.evidence import Weighing
 from hub.identity.fitted import Weights
+from hub.identity.resolve import Resolver
 from hub.identity.sources import Ranks
 from hub.identity.store import Decision
+from hub.identity.survivorship import rules_of
 from hub.store.bulk import Upsert
 
 _insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",), update=("at",))
@@ -30,5 +32,10 @@ def reconsider(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -
     insert_events(conn, _weighing(hub).redo(conn, now, most=len(wanted)).events)
 
 
+def refresh(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -> None:
+    """Make the golden records of these customers anew."""
+    Resolver(hub.ring, Ranks(hub), rules=rules_of(hub)).refresh(conn, sorted(set(customers)), now)
+
+
 def _weighing(hub: Hub) -> Weighing:
-    return Weighing(hub.ring, Ranks(hub), str, model=Weights(hub))
+    return Weighing(hub.ring, Ranks(hub), str, model=Weights(hub), rules=rules_of(hub))

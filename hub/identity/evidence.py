@@ -24,6 +24,7 @@ from hub.identity.ids import new_id
 from hub.identity.resolve import Incoming, Resolved, Resolver
 from hub.identity.sql import Body, SqlStore, Statistics, load
 from hub.identity.store import Change, Decision
+from hub.identity.survivorship import Rules
 from hub.identity.weights import Model, shipped
 from hub.security.keyring import KeyRing
 
@@ -42,11 +43,12 @@ class Weighing:
     def __init__(
         self, ring: KeyRing, rank: Callable[[int], int], named: Callable[[int], str], preset: str = "default",
         *, single_source: bool = False, model: Callable[[], Model] = shipped,
+        rules: Rules = golden.PLAIN,
     ) -> None:  # fmt: skip
         self.ring, self._rank, self._named, self._model = ring, rank, named, model
         self._preset, self._single_source = preset, single_source
         self._statistics, self._blind = Statistics(), blind_of(ring)
-        self._golden = Resolver(ring, rank)
+        self._golden = Resolver(ring, rank, rules=rules)
 
     def resolve(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Resolved:
         """Link profiles, in the caller's transaction. now: microseconds."""

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from hub.identity import normalise
+from hub.identity.survivorship import LISTS, Rules
+from hub.identity.survivorship import View as View
 from hub.security.keyring import KeyRing
 
-LISTS = ("phones", "emails", "aliases")
 Golden = dict[str, dict[str, Any]]
-
-
-class View(NamedTuple):
-    """A profile as the golden record needs it. rank: place of its source in the configured order, 0 = best."""
-
-    ref: str
-    rank: int
-    version: int
-    fields: dict[str, Any]
+PLAIN = Rules()
 
 
 def seal_customer(ring: KeyRing, customer_id: str, golden: Golden) -> bytes:
@@ -54,31 +47,29 @@ def single(view: View) -> Golden:
     return _with_kind(golden, view.ref)
 
 
-def build(views: Iterable[View]) -> Golden:
-    """The golden record of several profiles: best source first, newest within a source, lists joined."""
-    found = list(views)
-    if len(found) == 1:
+def build(views: Iterable[View], rules: Rules = PLAIN) -> Golden:
+    """The golden record of several profiles: for each field the best value by the rules, lists joined.
+
+    An entry whose value a person has set says so: ``by``.
+    """
+    found = sorted(views, key=lambda view: (view.rank, -view.version, view.ref))
+    if len(found) == 1 and not found[0].by:
         return single(found[0])
-    ordered = sorted(found, key=lambda view: (view.rank, -view.version, view.ref))
     golden: Golden = {}
-    for view in ordered:
-        for name, value in view.fields.items():
-            if name == "tags":
-                continue
-            if name not in golden:
-                golden[name] = {"value": list(value) if name in LISTS else value, "from": view.ref}
-            elif name in LISTS:
-                golden[name]["value"] += [item for item in value if item not in golden[name]["value"]]
-            elif _better(name, value, golden[name]["value"]):
-                golden[name] = {"value": value, "from": view.ref}
-    return _with_kind(golden, ordered[0].ref)
+    for name in dict.fromkeys(name for view in found for name in view.fields if name != "tags"):
+        if ordered := rules.ordered(name, found):
+            golden[name] = _entry(name, ordered)
+    return _with_kind(golden, found[0].ref)
 
 
-def _better(field: str, value: Any, present: Any) -> bool:
-    """A plain name beats a masked one or a placeholder, and any kind beats an unknown one, whatever the source."""
-    if field == "kind":
-        return bool(present == "unknown" and value != "unknown")
-    return field == "display_name" and normalise.name(present) is None and normalise.name(value) is not None
+def _entry(name: str, ordered: list[View]) -> dict[str, Any]:
+    first = ordered[0]
+    value = first.fields[name]
+    if first.by:
+        return {"value": value, "from": first.ref, "by": first.by}
+    if name in LISTS:
+        value = list(dict.fromkeys(item for view in ordered for item in view.fields[name]))
+    return {"value": value, "from": first.ref}
 
 
 def _with_kind(golden: Golden, ref: str) -> Golden:

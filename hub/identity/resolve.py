@@ -18,8 +18,10 @@ from sqlalchemy import Connection, text
 
 from hub.events.mint import EventRow, mint
 from hub.identity import golden, keys, ledger, search
+from hub.identity.composing import composed
 from hub.identity.groups import Groups, Reason
 from hub.identity.ids import new_id
+from hub.identity.survivorship import Rules
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Upsert, delete_in, select_in
 
@@ -92,11 +94,15 @@ class Resolved:
 
 @dataclass
 class Resolver:
-    """rank: place of an account's source in the configured order. wanted: event kinds that some rule wants."""
+    """rank: place of an account's source in the configured order. wanted: event kinds that some rule wants.
+
+    rules: by what golden records choose.
+    """
 
     ring: KeyRing
     rank: Callable[[int], int]
     wanted: frozenset[str] = frozenset()
+    rules: Rules = golden.PLAIN
 
     def resolve(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Resolved:
         """Link the profiles, in the caller's transaction. now: microseconds."""
@@ -309,7 +315,7 @@ class Resolver:
             rank = self.rank(account_id) + (1000 if deleted else 0)
             views[cid].append(golden.View(ref, rank, version, golden.read_profile(self.ring, ref, data)))
         views |= fresh or {}
-        built = {cid: golden.build(found) for cid, found in views.items() if found}
+        built = composed(conn, self.ring, views, self.rules)
         _upsert_customer(conn, (self._customer_row(cid, record, len(views[cid]), now) for cid, record in built.items()))
         search.reindex(conn, self.ring, {c: golden.values(r) for c, r in built.items()}, fresh=set(fresh or ()))
 

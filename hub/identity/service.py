@@ -16,6 +16,7 @@ from hub.identity import explain, golden, ledger, normalise, search
 from hub.identity.ids import new_id
 from hub.identity.resolve import Resolver
 from hub.identity.sources import Ranks
+from hub.identity.survivorship import rules_of
 from hub.models import Account, Customer, CustomerAlias, Deal, LedgerEntry, Order, Profile, Tag, TagAssignment
 from hub.models.base import table
 from hub.security import audit
@@ -31,7 +32,7 @@ class IdentityFault(ValueError):
 
 
 def _resolver(hub: Hub) -> Resolver:
-    return Resolver(hub.ring, Ranks(hub), wanted_kinds(hub.settings))
+    return Resolver(hub.ring, Ranks(hub), wanted_kinds(hub.settings), rules_of(hub))
 
 
 def current_id(conn: Connection, customer_id: str) -> str | None:

@@ -24,7 +24,7 @@ MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
 PRIORITY = {
     "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "hand_over": 20, "notify": 20, "renew": 15, "pull": 10,
-    "follow": 8, "invoices": 8, "orphans": 5, "settle": 5, "tag": 5, "watch": 5, "housekeep": 0,
+    "follow": 8, "invoices": 8, "orphans": 5, "settle": 5, "tag": 5, "watch": 5, "owners": 3, "housekeep": 0,
 }  # fmt: skip
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
 
@@ -86,8 +86,9 @@ class Planner:
             yield "tag", "all"
         if any(rule.on in STUCK for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now):
             yield "watch", "all"
-        if self._every("housekeep", HOUSEKEEP_EVERY, now):
-            yield "housekeep", "all"
+        for job, span in (("owners", MEET_EVERY), ("housekeep", HOUSEKEEP_EVERY)):
+            if self._every(job, span, now):
+                yield job, "all"
 
     def _every(self, job: str, span: timedelta, now: datetime) -> bool:
         if job in self._last and now - self._last[job] < span:

@@ -19,7 +19,7 @@ from hub.invoices import follow as following
 from hub.invoices import queue
 from hub.models import Inbox as InboxRow
 from hub.models import PushCounter
-from hub.people import drafting, handing, notices, orphans
+from hub.people import drafting, handing, notices, orphans, owners
 from hub.people import tags as written
 from hub.sync import alive, inbox, quotas, runs
 from hub.sync.pull import pull
@@ -102,6 +102,11 @@ def do_watch(hub: Hub, key: str) -> None:
     drafting.from_deliveries(hub)
 
 
+def do_owners(hub: Hub, key: str) -> None:
+    """Customers whom several of the company's people call theirs."""
+    owners.look(hub)
+
+
 def do_housekeep(hub: Hub, key: str) -> None:
     """Drop what is no longer needed: pushes done long ago, counters of last season, what names erased people again; close runs
     whose process was killed; plan what a newer connector brings."""
@@ -132,6 +137,7 @@ NAMES: dict[str, Callable[[Hub, str], None]] = {
     "hand_over": do_hand_over,
     "orphans": do_orphans,
     "watch": do_watch,
+    "owners": do_owners,
     "housekeep": do_housekeep,
 }
 

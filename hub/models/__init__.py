@@ -10,6 +10,7 @@ from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
 from hub.models.event import Event, SettlementItem
 from hub.models.followed import DocumentStatus, InvoiceFill
+from hub.models.golden import Bookmark, ManualValue, OwnerCheck, OwnerConflict
 from hub.models.handover import Handover, Orphan, OrphanLook
 from hub.models.identity import (
     BlockKey,
@@ -32,11 +33,12 @@ from hub.models.tag import Tag, TagAssignment
 from hub.models.user import Role, RoleUser, User
 
 __all__ = [
-    "Account", "AccountStream", "AccountToken", "AuditEntry", "BlockKey", "CallCount", "ChatGroup", "ChatHit", "ChatRule",
-    "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt", "DocumentStatus",
-    "Event", "GroupMember", "Handover", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel", "IdentityRedo",
-    "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine", "InvoiceFill",
-    "LedgerEntry", "Listening", "Message", "Model", "NotSame", "Order", "OrderLine", "Orphan", "OrphanLook", "Profile",
-    "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run", "SearchToken", "SettlementItem", "SignInState",
-    "SourceRecord", "Staff", "StaffNotice", "Tag", "TagAssignment", "TagWrite", "User", "UserLink", "WalkSeen",
+    "Account", "AccountStream", "AccountToken", "AuditEntry", "BlockKey", "Bookmark", "CallCount", "ChatGroup", "ChatHit",
+    "ChatRule", "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt",
+    "DocumentStatus", "Event", "GroupMember", "Handover", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel",
+    "IdentityRedo", "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine",
+    "InvoiceFill", "LedgerEntry", "Listening", "ManualValue", "Message", "Model", "NotSame", "Order", "OrderLine", "Orphan",
+    "OrphanLook", "OwnerCheck", "OwnerConflict", "Profile", "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run",
+    "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag", "TagAssignment",
+    "TagWrite", "User", "UserLink", "WalkSeen",
 ]  # fmt: skip

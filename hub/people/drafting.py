@@ -5,7 +5,7 @@ A fact older than a rule's ``not_older`` hours is not told: a first reading brin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from hashlib import blake2b
@@ -76,6 +76,27 @@ def from_deliveries(hub: Hub) -> int:
     return looked
 
 
+def conflict(
+    conn: Connection,
+    hub: Hub,
+    customer_id: str,
+    owners: Sequence[str],
+    called: Callable[[str], str],
+    member_at: Callable[[str, int], str | None],
+) -> None:
+    """Notices of a customer whom several call theirs, to each of them as the account that tells knows them. owners:
+    '<account id>|<member>'; called: an owner's name; member_at: his id at an account."""
+    for rule in hub.settings.notices:
+        if rule.on != "owner.conflict":
+            continue
+        drafter = Drafter(conn, hub)
+        if any(rule.takes(rule.on, drafter.key(int(owner.split("|")[0]))) for owner in owners):
+            names = list(dict.fromkeys(map(called, owners)))
+            fact = "\n".join([customer_id, *sorted(owners)])
+            data = {"owners": names, "customer": customer_id, "both": [(owner, member_at) for owner in owners]}
+            drafter.draft(rule, rule.on, fact, customer_id, int(owners[0].split("|")[0]), data)
+
+
 def _stuck(hub: Hub, rule: NoticeRule) -> Any:
     c, now = DELIVERY.c, hub.now()
     since = now - timedelta(hours=rule.not_older)
@@ -121,7 +142,7 @@ class Drafter:
         if through is None:
             return
         profile, owner = self._whose(data.get("about") or data.get("subject") or subject)
-        receivers = self._receivers(rule, through.id, profile, owner)
+        receivers = self._receivers(rule, through.id, profile, owner, data.get("both", ()))
         now = self._hub.now()
         row = {
             "id": notice_id(kind, fact, rule.name), "rule": rule.name, "kind": kind, "subject": subject,
@@ -145,11 +166,15 @@ class Drafter:
                 return row.profile_ref, (row.account_id, str(owner)) if owner else None
         return None, None
 
-    def _receivers(self, rule: NoticeRule, through: int, profile: str | None, owner: tuple[int, str] | None) -> list[str]:
+    def _receivers(
+        self, rule: NoticeRule, through: int, profile: str | None, owner: tuple[int, str] | None, both: Sequence[Any]
+    ) -> list[str]:
         found: list[str] = []
         for each in rule.to:
             if each != OWNER:
                 found.append(each)
+            elif both:
+                found += [member for one, member_at in both if (member := member_at(one, through))]
             elif member := self._owner(through, profile, owner):
                 found.append(member)
         return list(dict.fromkeys(found)) or list(rule.otherwise)
@@ -185,16 +210,18 @@ class Drafter:
             amount = f"¥{amount}" if data.get("currency", "CNY") == "CNY" else f"{data['currency']} {amount}"
         values = {
             "number": data.get("invoice") or data.get("number") or subject.split("|", 1)[-1], "amount": amount,
-            "customer": self._name(profile),
+            "customer": self._name(profile, data.get("customer", "")),
             "source": account.title if account else "–", "reason": data.get("reason", ""), "minutes": data.get("minutes", ""),
+            "owners": ("、" if lang == "zh" else ", ").join(data.get("owners", ())),
         }  # fmt: skip
         found = words()[kind]
         return {part: found[part][lang].format(**values) for part in ("title", "text")} | {"url": self._url(kind, subject)}
 
-    def _name(self, profile: str | None) -> str:
-        """A company's name; a person's with stars."""
-        found = select(CUSTOMER.c.id, CUSTOMER.c.kind, CUSTOMER.c.data).join(PROFILE, PROFILE.c.customer_id == CUSTOMER.c.id)
-        row = self._conn.execute(found.where(PROFILE.c.ref == (profile or ""))).first()
+    def _name(self, profile: str | None, customer: str = "") -> str:
+        """A company's name; a person's with stars. Of the customer of that id, else of the profile's."""
+        found = select(CUSTOMER.c.id, CUSTOMER.c.kind, CUSTOMER.c.data)
+        joined = found.join(PROFILE, PROFILE.c.customer_id == CUSTOMER.c.id).where(PROFILE.c.ref == (profile or ""))
+        row = self._conn.execute(found.where(CUSTOMER.c.id == customer) if customer else joined).first()
         if row is None:
             return "–"
         fields = golden.values(golden.read(self._hub.ring, row.id, bytes(row.data)))

@@ -27,6 +27,7 @@ from hub.events.mint import EventRow, insert_events
 from hub.events.rules import wanted_kinds
 from hub.identity.resolve import Incoming, Resolver
 from hub.identity.sources import Ranks
+from hub.identity.survivorship import rules_of
 from hub.models import Account, Quarantined
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
@@ -103,7 +104,7 @@ class Lander:
         )
         self._account_id = account.id or 0
         wanted = wanted_kinds(hub.settings)
-        self._resolver = Resolver(hub.ring, Ranks(hub), wanted)
+        self._resolver = Resolver(hub.ring, Ranks(hub), wanted, rules_of(hub))
         self._chats = Chats(hub.ring, timedelta(days=hub.settings.chat_keep_days), hub.settings.chat_withdrawn)
         self._projector = Projector(hub.ring, wanted, self._chats)
         self._reader = Reader(Maker(hub.ring, self._account_id, wanted), stream, self.spec, self.mapping)

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
+from hub.people import owner_checks
 from hub.people.wishes import Wishes
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, select_in
@@ -64,6 +65,7 @@ class Projector:
         for kind, items in made.items():
             if items:
                 self._write_made(conn, kind, items, renewed)
+        owner_checks.note(conn, [rows.ref for rows in made["deal"]])
         return [event for items in made.values() for rows in items for event in rows.events]
 
     def _write_found(self, conn: Connection, found: dict[str, list[Found]], now: int) -> None:

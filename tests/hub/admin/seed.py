@@ -38,6 +38,7 @@ from hub.models import (
     Order,
     Orphan,
     OrphanLook,
+    Profile,
     PushCounter,
     Quarantined,
     Run,
@@ -46,7 +47,7 @@ from hub.models import (
     TagAssignment,
 )
 from hub.models.base import table
-from hub.people import handover
+from hub.people import handover, owners
 from hub.store.types import EPOCH, to_us
 from hub.sync import raw
 
@@ -363,4 +364,16 @@ def _questions(made: Seeded) -> None:
         weighing.resolve(conn, [_incoming(made, key, name, fields) for key, name, fields in people], made.hub.now_us())
     refs = [f"{made.account[key]}|{name}" for key, name, _ in people]
     made.question = (refs[0], refs[1])
+    both = {
+        "display_name": "宁波海联贸易有限公司",
+        "kind": "company",
+        "tax_id": "91310000775785552L",
+        "phones": ["+8657488887777"],
+    }
+    owned = [("wecom", "wm-501", {**both, "owner": "zhanglei"}), ("crm", "c-501", {**both, "owner": "王芳"})]
+    with made.hub.db.write() as conn:
+        weighing.resolve(conn, [_incoming(made, key, name, fields) for key, name, fields in owned], made.hub.now_us())
+        home = select(table(Profile).c.customer_id).where(table(Profile).c.ref == f"{made.account['crm']}|c-501")
+        made.customers["撞单"] = str(conn.execute(home).scalar_one())
+    owners.look(made.hub)
     review.answer(made.hub, refs[2], refs[3], "related", kind="household", by="operator@hub.local")

@@ -32,6 +32,7 @@ from hub.events.mint import KINDS
 from hub.events.reconcile import judge
 from hub.identity import relations, review
 from hub.people import handover as hand_over
+from hub.people import owners
 from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES
 
 ROOT = Path(hub.admin.__file__).parent
@@ -58,6 +59,7 @@ EXPECTED: dict[str, Any] = {
         "outgoing",
         "reviews",
         "handover",
+        "conflicts",
         "quarantine",
         "inbox",
         "runs",
@@ -95,6 +97,8 @@ EXPECTED: dict[str, Any] = {
     "verdict": review.VERDICTS,
     "mark": ("same", "part", "differ"),
     "relation": relations.KINDS,
+    "cstate": owners.STATES,
+    "creason": ("profiles", "deal"),
     "ledger": ("merge", "split", "not_same"),
     "party": ("name", "code", "tax_id", "phone", "address"),
     "step": ("send", "find", "finish", "retry", "cancel", "reverse"),

@@ -27,5 +27,6 @@ def pages(made: Any) -> list[str]:
         "/accounts/new/wecom", *(f"/accounts/{key}" for key in made.account), "/accounts/crm/config", "/connectors",
         "/connectors/kingdee", "/handover", "/handover?state=sent", "/handover/of/wecom/wangwu",
         "/handover/of/wecom/zhanglei?left=0",
+        "/conflicts", "/conflicts?state=decided", f"/customers/{made.customers['撞单']}", f"/customers/{customer}/messages",
         "/reviews", "/reviews?view=answered", f"/reviews/pair?{question}", "/users", "/about", "/password",
     ]  # fmt: skip
