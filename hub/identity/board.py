@@ -11,7 +11,7 @@ from hub.identity.cluster import Outcome
 from hub.identity.features import Features
 from hub.identity.frequency import Frequency, counted
 from hub.identity.keying import Keys, Plain, keys, role
-from hub.identity.parts import Atoms, Parts, claims, proven
+from hub.identity.parts import Tie, Ties, claims
 from hub.identity.quick import Component
 from hub.identity.store import MOST_HOLDERS, Decision, Store
 from hub.identity.unit import Unit, of_profile
@@ -57,7 +57,7 @@ class Board:
     same: list[Decision] = field(default_factory=list)
     extra_keys: dict[str, set[Plain]] = field(default_factory=dict)
     generic: set[str] = field(default_factory=set)
-    settled: dict[Any, Outcome] = field(default_factory=dict)
+    settled: dict[str, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._looked: set[Plain] = set()
@@ -66,7 +66,12 @@ class Board:
         self._digests: dict[Plain, bytes] = {}
         self._shared: dict[Plain, dict[str, None]] = {}
         self._homes: dict[str, list[str]] = defaultdict(list)
-        self._made: dict[tuple[str, ...], Unit] = {}
+        self._proofs: dict[Any, list[str]] = {}
+        self._units: dict[str, Unit] = {}
+        self._unproven: list[Piece] = []
+        self._arrived: dict[str, None] = {}
+        self._ties = Ties(self._units)
+        self.gone: set[str] = set()
         self._whole: dict[int, Unit] = {}
 
     # -- what comes in
@@ -113,8 +118,7 @@ class Board:
                 index[key] = {ref: None}
             elif ref not in refs:
                 refs[ref] = None
-                if len(refs) == 2:
-                    shared[key] = refs
+                shared[key] = refs
 
     def _begin(self, fresh: list[Piece]) -> None:
         self.frequency = Frequency(self.store.counts(), self.model.least, more=self.counts, expected=self.expected)
@@ -166,8 +170,13 @@ class Board:
 
     def _put(self, piece: Piece) -> None:
         self.pieces[piece.ref] = piece
+        self._units[piece.ref] = piece.unit
+        self._unproven.append(piece)
         if piece.customer:
-            self._homes[piece.customer].append(piece.ref)
+            home = self._homes[piece.customer]
+            home.append(piece.ref)
+            if len(home) > 1:
+                self._arrived[piece.customer] = None
 
     def digest(self, key: Plain) -> bytes:
         """A key's blind index."""
@@ -214,58 +223,48 @@ class Board:
 
     # -- who belongs together
 
-    def components(self) -> tuple[list[Unit], list[Component]]:
-        """Units that nothing here could be one with; and atoms (profiles that proofs join) in groups worth comparing."""
-        atoms = Atoms(proven(self._claims(), self._may_be_one), lambda ref: self.pieces[ref].unit, self._made)
-        parts, linked = Parts(), dict[tuple[str, str], None]()
-        for refs, bound in self._together():
-            found = atoms.heads(refs)
-            if 1 < len(found) <= bound:
-                members = sorted(found)
-                for i, one in enumerate(members):
-                    parts.join(members[0], one)
-                    linked.update(dict.fromkeys([(one, other) for other in members[i + 1 :]]))
-        members_of = parts.groups(sorted({ref for pair in linked for ref in pair}))
-        pairs: dict[str, list[tuple[str, str]]] = {root: [] for root in members_of}
-        for pair in linked:
-            pairs[parts.root(pair[0])].append(pair)
-        grouped = {ref for refs in members_of.values() for ref in refs}
-        heads = (ref for ref in self.pieces if ref not in grouped and atoms.head.get(ref, ref) == ref)
-        return [atoms.unit(ref) for ref in heads], [
-            self._component(atoms, refs, pairs[root]) for root, refs in members_of.items()
-        ]
+    def components(self) -> dict[str, Component]:
+        """Groups of atoms worth comparing that are new or touched since this was asked last, by a name of their own.
 
-    def _component(self, atoms: Atoms, refs: list[str], pairs: list[tuple[str, str]]) -> Component:
-        place = {ref: i for i, ref in enumerate(refs)}
-        owners, fresh, units = [], [], [atoms.unit(ref) for ref in refs]
+        ``gone``: names of groups that are part of another now.
+        """
+        ties = self._ties
+        ties.prove(self._claims(), self._may_be_one)
+        for customer in self._arrived:
+            ties.tie(Tie(self._homes[customer], _ANY))
+        for key, refs in self._shared.items():
+            if key not in self.crowds:
+                ties.tie(Tie(refs, max(2 * most(key[0]), 12)))
+        self.gone, touched = ties.gone, sorted(ties.touched)
+        ties.gone, ties.touched, self._arrived, self._shared = set(), set(), {}, {}
+        return {root: self._component(*ties.component(root)) for root in touched}
+
+    def alone(self) -> list[Unit]:
+        """Units with which nothing here could be one."""
+        return list(self._ties.alone())
+
+    def _component(self, units: list[Unit], pairs: list[tuple[int, int]]) -> Component:
+        owners, fresh = [], []
         for unit in units:
             inside = [self.pieces[ref] for ref in unit.refs]
             owners.append(frozenset([piece.customer for piece in inside if piece.customer]))
             fresh.append(any(piece.features is not None or piece.recalled for piece in inside))
-        return Component(units, sorted([(place[a], place[b]) for a, b in pairs]), owners, fresh)
-
-    def _together(self) -> Iterable[tuple[Iterable[str], int]]:
-        """Refs that may be one because they share a customer or a key, and how many atoms of them are a crowd."""
-        for found in self._homes.values():
-            if len(found) > 1:
-                yield found, len(found)
-        pieces, crowds = self.pieces, self.crowds
-        for key, refs in self._shared.items():
-            if key not in crowds:
-                yield [ref for ref in refs if ref in pieces], max(2 * most(key[0]), 12)
+        return Component(units, pairs, owners, fresh)
 
     def _claims(self) -> Iterable[tuple[str, str, bool]]:
-        """Profiles that people or proofs join."""
-        holders: dict[Any, list[str]] = defaultdict(list)
-        for ref, piece in self.pieces.items():
-            for proof in piece.unit.proofs:
-                holders[proof].append(ref)
-            for code in piece.unit.code:
-                holders["code", code].append(ref)
+        """Profiles that people or proofs join, as far as something new is among them."""
+        changed: dict[Any, list[str]] = {}
+        for piece in self._unproven:
+            for proof in (*piece.unit.proofs, *(("code", code) for code in piece.unit.code)):
+                found = self._proofs.setdefault(proof, [])
+                found.append(piece.ref)
+                if len(found) > 1:
+                    changed[proof] = found
+        self._unproven = []
         for said in self.same:
             if said.a in self.pieces and said.b in self.pieces:
                 yield said.a, said.b, True
-        yield from claims(found for found in holders.values() if len(found) > 1)
+        yield from claims(changed.values())
 
     def _may_be_one(self, a: Collection[str], b: Collection[str], said: bool) -> bool:
         """Whether a proof may join two: people have not parted them, and they are not of two kinds."""
@@ -302,6 +301,7 @@ class Board:
 
 
 _NONE: frozenset[str] = frozenset()
+_ANY = 1_000_000_000
 
 
 def most(kind: str) -> int:

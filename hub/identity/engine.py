@@ -98,13 +98,12 @@ class Engine:
         return change
 
     def _group(self, board: Board, context: Context, pieces: Iterable[Piece]) -> Outcome:
-        alone, components = board.components()
-        whole = Outcome(units=alone)
-        for component in components:
-            key = tuple(atom.refs[0] for atom in component.atoms), tuple(component.pairs)
-            found = board.settled.get(key)
-            if found is None:
-                found = board.settled[key] = self._settled(board, context, component)
+        for root, component in board.components().items():
+            board.settled[root] = self._settled(board, context, component)
+        for root in board.gone:
+            board.settled.pop(root, None)
+        whole = Outcome(units=board.alone())
+        for found in board.settled.values():
             whole.units += found.units
             whole.joined += found.joined
             whole.open += found.open

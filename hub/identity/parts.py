@@ -1,19 +1,33 @@
-"""What on the table is worth comparing: profiles that proofs or people join (atoms), and the atoms that share something."""
+"""What on the table is worth comparing: profiles that proofs or people join (atoms), and the atoms that share something.
+
+Both are kept while more comes to the table, so that only what is touched by it is put together anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from hub.identity.unit import Unit, join
 
 Refs = Collection[str]
+May = Callable[[Refs, Refs, bool], bool]
+"""Whether two groups may be one; and whether a person said so."""
+
+
+class Tie(NamedTuple):
+    """Refs that share something, and how many atoms of them are a crowd. The refs may become more."""
+
+    refs: Refs
+    bound: int
 
 
 class Parts:
-    """Union-find over refs; who is in it with nobody has no entry."""
+    """Union-find over refs; who is in it with nobody has no members."""
 
     def __init__(self) -> None:
         self._parent: dict[str, str] = {}
+        self.members: dict[str, list[str]] = {}
 
     def root(self, ref: str) -> str:
         """The smallest ref of those joined with this one."""
@@ -25,37 +39,86 @@ class Parts:
             ref, above = above, over
         return ref
 
-    def join(self, one: str, other: str) -> str:
-        """Make two one; the root."""
+    def join(self, one: str, other: str) -> tuple[str, str]:
+        """Make two one; the root, and the root that is none any more ('' when they were one before)."""
         a, b = self.root(one), self.root(other)
+        if a == b:
+            return a, ""
         if b < a:
             a, b = b, a
-        if a != b:
-            self._parent[b] = a
-        return a
+        self._parent[b] = a
+        self.members[a] = self.members.get(a) or [a]
+        self.members[a] += self.members.pop(b, [b])
+        return a, b
 
-    def groups(self, refs: Iterable[str]) -> dict[str, list[str]]:
-        """Those of the refs that are together, by their root."""
-        found: dict[str, list[str]] = {}
-        for ref in refs:
-            found.setdefault(self.root(ref), []).append(ref)
+
+class Ties:
+    """Who is one by proof, and who shares something with whom."""
+
+    def __init__(self, alone: Mapping[str, Unit]) -> None:
+        self._alone = alone
+        self._atoms, self._near = Parts(), Parts()
+        self._ties: dict[str, dict[int, Tie]] = {}
+        self._made: dict[tuple[str, ...], Unit] = {}
+        self.touched: set[str] = set()
+        self.gone: set[str] = set()
+
+    def prove(self, wanted: Iterable[tuple[str, str, bool]], may: May) -> None:
+        """Join what proofs or people join: two refs and whether a person said so, the surest first."""
+        atoms = self._atoms
+        for one, other, said in wanted:
+            a, b = atoms.root(one), atoms.root(other)
+            if a != b and may(atoms.members.get(a) or [a], atoms.members.get(b) or [b], said):
+                atoms.join(a, b)
+                self._meet(a, b)
+
+    def tie(self, tie: Tie) -> None:
+        """Refs share something; again when they have become more."""
+        heads = {self._atoms.root(ref) for ref in tie.refs if ref in self._alone}
+        if not 1 < len(heads) <= tie.bound:
+            return
+        first, *others = heads
+        for head in others:
+            self._meet(first, head)
+        root = self._near.root(first)
+        self._ties.setdefault(root, {})[id(tie.refs)] = tie
+        self.touched.add(root)
+
+    def _meet(self, one: str, other: str) -> None:
+        root, lost = self._near.join(one, other)
+        if lost:
+            if moved := self._ties.pop(lost, None):
+                self._ties.setdefault(root, {}).update(moved)
+            self.touched.discard(lost)
+            self.gone.add(lost)
+        self.touched.add(root)
+
+    def alone(self) -> Iterator[Unit]:
+        """Units with which nothing else shares anything."""
+        grouped = {ref for refs in self._near.members.values() for ref in refs}
+        return (unit for ref, unit in self._alone.items() if ref not in grouped)
+
+    def component(self, root: str) -> tuple[list[Unit], list[tuple[int, int]]]:
+        """The atoms of a group, and the places of those that share something."""
+        atoms = self._atoms
+        heads = sorted({atoms.root(ref) for ref in self._near.members[root]})
+        place = {head: i for i, head in enumerate(heads)}
+        pairs: set[tuple[int, int]] = set()
+        for tie in self._ties.get(root, {}).values():
+            found = sorted({place[atoms.root(ref)] for ref in tie.refs if ref in self._alone})
+            if 1 < len(found) <= tie.bound:
+                pairs.update([(i, j) for at, i in enumerate(found) for j in found[at + 1 :]])
+        return [self._unit(head) for head in heads], sorted(pairs)
+
+    def _unit(self, head: str) -> Unit:
+        refs = self._atoms.members.get(head)
+        if refs is None:
+            return self._alone[head]
+        key = tuple(sorted(refs))
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = join([self._alone[ref] for ref in key])
         return found
-
-
-def proven(wanted: Iterable[tuple[str, str, bool]], may: Callable[[Refs, Refs, bool], bool]) -> dict[str, list[str]]:
-    """Refs that are joined, by the smallest of each group. wanted: two refs and whether a person said so, the surest first.
-
-    may: whether two groups may be one.
-    """
-    parts, inside = Parts(), dict[str, list[str]]()
-    for one, other, said in wanted:
-        a, b = parts.root(one), parts.root(other)
-        if a != b:
-            mine, theirs = inside.get(a, [a]), inside.get(b, [b])
-            if may(mine, theirs, said):
-                inside[parts.join(a, b)] = mine + theirs
-                inside.pop(max(a, b), None)
-    return {root: sorted(refs) for root, refs in inside.items()}
 
 
 def claims(holders: Iterable[list[str]]) -> Iterable[tuple[str, str, bool]]:
@@ -65,29 +128,3 @@ def claims(holders: Iterable[list[str]]) -> Iterable[tuple[str, str, bool]]:
         for i in range(1, len(refs)):
             for j in range(i):
                 yield refs[j], refs[i], False
-
-
-class Atoms:
-    """The units that proofs leave, by the smallest of their refs. made: units that were joined before, by their refs."""
-
-    def __init__(
-        self, joined: Mapping[str, list[str]], alone: Callable[[str], Unit], made: dict[tuple[str, ...], Unit]
-    ) -> None:
-        self._joined, self._alone, self._made = joined, alone, made
-        self.head = {ref: root for root, refs in joined.items() for ref in refs}
-
-    def heads(self, refs: Iterable[str]) -> set[str]:
-        """The atoms that hold these refs."""
-        head = self.head
-        return {head.get(ref, ref) for ref in refs}
-
-    def unit(self, root: str) -> Unit:
-        """An atom."""
-        refs = self._joined.get(root)
-        if refs is None:
-            return self._alone(root)
-        key = tuple(refs)
-        found = self._made.get(key)
-        if found is None:
-            found = self._made[key] = join([self._alone(ref) for ref in refs])
-        return found
