@@ -36,12 +36,13 @@ class Chat:
 
 class Chats:
     """All groups. lag: seconds for which the detail is stale after an event. most_visible: staff beyond whom a list needs
-    an owner filter (81017)."""
+    an owner filter (81017). departed_owners: the filter takes owners who have left, as documented; else it does not (40003)."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.chats: dict[str, Chat] = {}
         self.lag, self.most_visible, self.stale_cursors = 0.0, 1000, 0
+        self.departed_owners = False
         self._stale: dict[str, tuple[float, Chat]] = {}
         self._cursors: dict[str, tuple[tuple[Any, ...], str]] = {}
 
@@ -139,6 +140,8 @@ class Chats:
             raise Refusal(40058)
         for userid in asked:
             member = self.world.member(str(userid))
+            if member is None and self.departed_owners:
+                member = self.world.staff.get(str(userid))
             if member is None or not app.sees(member.userid):
                 raise Refusal(40003)
         return set(asked)

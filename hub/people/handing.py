@@ -173,21 +173,23 @@ def _stop(hub: Hub, account: Account, error: errors.ConnectorError) -> None:
 
 def _ask(hub: Hub, account: Account, rows: Rows) -> bool:
     """What the platform knows of them."""
+    done = 0
     try:
         connector = orphans.giving(hub, account, priority=2)
         found = connector.handed(ordered(rows), rows[0].began_at)
         lander = Lander(hub, account, rows[0].stream)
         for row in rows:
             _outcome(hub, lander, connector, row, found.get(row.key))
+            done += 1
     except errors.Stop:
-        _put(hub, rows, next_at=hub.now(), **_doubtful(rows))
+        _put(hub, rows[done:], next_at=hub.now(), **_doubtful(rows))
         raise
     except Exception as error:
         if not isinstance(error, errors.ConnectorError):
             log.error("handover_result_failed", account=account.key, exc_info=error)
         age = hub.now() - rows[0].began_at
         wait = timedelta(seconds=error.wait) if isinstance(error, errors.Throttled) else min(OVERDUE, max(SHORTLY, age / 4))
-        _put(hub, rows, next_at=hub.now() + wait, error=internal(error), **_doubtful(rows))
+        _put(hub, rows[done:], next_at=hub.now() + wait, error=internal(error), **_doubtful(rows))
         _hold(hub, account, wait)
         if isinstance(error, errors.AuthError | errors.ConfigError) and not isinstance(error, errors.UnknownAnswer):
             _stop(hub, account, error)

@@ -64,11 +64,23 @@ def test_groups_of_who_left_wait_too_also_when_he_had_no_customers(corp: Corp) -
     chat = str(corp.sim.chats.open(old, "售后群")["ChatId"])
     corp.sim.dismiss(old)
     assert list(corp.connector().waiting()) == [Orphan("group", chat, old)]
-    corp.sim.chats.most_visible = 0
-    corp.sim.employ(1)
-    with pytest.raises(errors.UnknownAnswer) as caught:
-        list(corp.connector().waiting())
-    assert caught.value.code == "81017", "not taken for 'no groups wait'"
+
+
+@pytest.mark.parametrize("departed", [True, False])
+def test_with_too_many_staff_groups_are_asked_for_by_owner_and_customers_are_listed_anyway(corp: Corp, departed: bool) -> None:
+    given = order(corp)
+    chat = str(corp.sim.chats.open(given.staff, "售后群")["ChatId"])
+    corp.sim.chats.chats[chat].status = 1
+    corp.sim.chats.most_visible, corp.sim.chats.departed_owners = 0, departed
+    found = list(corp.connector().waiting())
+    assert [item.key for item in found if item.stream == "customer"] == list(given.keys)
+    groups = [item for item in found if item.stream == "group"]
+    assert groups == ([Orphan("group", chat, given.staff)] if departed else [])
+    one = HandOver("group", given.staff, given.to, (chat,), left=True)
+    assert corp.connector().hand_over(one) == {}
+    assert ended(corp, one, NOW) == {}, "what is under way cannot be listed"
+    later(corp, DAY + BEGUN)
+    assert ended(corp, one, NOW) == {chat: "done"}
 
 
 def test_the_older_way_of_paging_is_kept_by_the_simulator(corp: Corp) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from connectors import errors
 from hub import accounts, privacy
 from hub.identity import service
 from hub.models import AuditEntry, Handover, Inbox, Orphan
@@ -312,6 +313,28 @@ def test_a_sender_that_vanished_is_followed_by_a_question(office: Office, arrive
 
 
 @LITE
+def test_a_fault_in_the_middle_of_the_answers_leaves_those_before_it_as_they_are(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.order()
+    rows = handing.claim(office.hub, office.number)
+    handing._begin(office.hub, rows)
+    orphans.giving(office.hub, office.house.account).hand_over(handing.ordered(rows))
+    follow, calls = handing._follow, []
+
+    def fails_second(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise errors.Unavailable
+        follow(*arguments)
+
+    monkeypatch.setattr(handing, "_follow", fails_second)
+    office.work(after=DAY + SOON)
+    assert office.states() == ["accepted", "in_doubt", "in_doubt"]
+    office.work(after=DAY)
+    assert office.states() == ["accepted"] * 3 and len(office.begun()) == 3
+
+
 @pytest.mark.parametrize("fault", ["throttle", "error"])
 def test_a_limit_waits_and_a_bad_gateway_is_a_doubt(office: Office, fault: str) -> None:
     office.order()
