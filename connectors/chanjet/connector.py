@@ -130,6 +130,8 @@ class Chanjet(EventSource, Sink):
 
     def _judged(self, request: Request, code: str, message: str) -> Verdict:
         sub = "auth" if not request.auth else books.word(message.lower(), _SIGNS)
+        if sub == "absent" and request.write:
+            sub = ""  # something that the document refers to
         if not request.write and not sub and code not in self.manifest.errors.table:
             return Verdict(
                 "stop_and_alert", code=code, message=message

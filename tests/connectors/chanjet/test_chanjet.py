@@ -324,6 +324,16 @@ def answered(connector: Any, status: int, body: str) -> Any:
     raise as_error(verdict, request, "chanjet")
 
 
+def test_what_a_write_lacks_is_a_refusal_and_no_absence(account) -> None:
+    from connectors.base import Request
+    from connectors.http import Response
+
+    answer = Response(200, {}, '{"code":"999","message":"存货编码X1不存在"}'.encode())
+    for write, action in ((True, "rejected"), (False, "gone")):
+        request = Request("POST", "tplus/api/v2/saleOrder/Create", json={}, write=write)
+        assert account().interpret(request, answer).action == action
+
+
 def test_a_wrong_code_is_named_by_the_check(account) -> None:
     findings = account(inventory_code="NO", warehouse_code="99").check()
     assert [finding.ok for finding in findings] == [True, False, False]
