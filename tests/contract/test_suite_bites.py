@@ -316,6 +316,16 @@ class OneKeyForAll(DemoCrm):
         return [dataclasses.replace(event, key="customer.updated") for event in super().events(opened)]
 
 
+class RingsWithoutAnythingNew(DemoCrm):
+    """Its pushes say that there is something new, and reading gives nothing."""
+
+    def events(self, opened: Opened) -> list[PlatformEvent]:
+        return [dataclasses.replace(event, record_key="") for event in super().events(opened)]
+
+    def pages(self, stream: str, window: Any, resume: str | None) -> Iterator[Page]:
+        yield Page((), last=True)
+
+
 class NamesAnotherRecord(DemoCrm):
     def events(self, opened: Opened) -> list[PlatformEvent]:
         return [dataclasses.replace(event, record_key=event.key) for event in super().events(opened)]
@@ -511,6 +521,7 @@ BROKEN: list[tuple[type[Any], str]] = [
     (MakesUpKeys, "a_replay_has_the_same_keys"),
     (OneKeyForAll, "two_changes_have_different_keys"),
     (NamesAnotherRecord, "a_genuine_push_opens_and_names_a_record"),
+    (RingsWithoutAnythingNew, "a_genuine_push_opens_and_names_a_record"),
     (AlwaysContent, "each_outcome_has_its_answer"),
     (TripsOverGarbage, "garbage_is_refused_by_name"),
     (NeverTakesOff, "tags_are_put_on_and_taken_off"),

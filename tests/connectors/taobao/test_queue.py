@@ -189,6 +189,17 @@ def test_what_the_platform_refuses(shop, method, params, expected):
     assert shop.error(f"taobao.tmc.{method}", **params) == expected
 
 
+@pytest.mark.parametrize(("address", "good"), [("wss://mc.api.taobao.com/", True), ("ws://mc.api.taobao.com/", True),
+                                               ("https://mc.api.taobao.com/", False)])  # fmt: skip
+def test_the_connection_may_be_encrypted_where_the_platform_takes_it(shop, address, good):
+    kind = shop.connector().Config
+    if good:
+        assert kind(**{**shop.settings, "message_channel": address}).message_channel == address
+        return
+    with pytest.raises(ValueError, match="message_channel"):
+        kind(**{**shop.settings, "message_channel": address})
+
+
 def test_a_dead_session_does_not_stop_what_needs_none(shop):
     heard = asking(shop)
     shop.sim.kill_tokens()
