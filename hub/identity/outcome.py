@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hub.identity.board import Board
 from hub.identity.cluster import Joined, Open, Outcome
 from hub.identity.keying import keys, role
+from hub.identity.presents import orders_for
 from hub.identity.score import Score
 from hub.identity.store import Change, Key, Link, Merge, Relation, Review, Saved, Split
 from hub.identity.unit import Unit
@@ -168,6 +169,9 @@ class Writer:
             elif a.kind == b.kind == "person" and self._household(score):
                 first, second = sorted((a.refs[0], b.refs[0]))
                 self.change.relations.append(Relation(first, second, "household", score.bits, score.evidence))
+            for account, other in ((a, b), (b, a)):
+                if account.orders and orders_for(account, other):
+                    self.change.relations.append(Relation(account.refs[0], other.refs[0], "orders_for", 0.0))
 
     @staticmethod
     def _household(score: Score) -> bool:

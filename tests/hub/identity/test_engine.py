@@ -116,7 +116,10 @@ def test_the_usual_receiver_is_the_buyer_and_the_other_is_not(batch: int) -> Non
     usual = [order(f"o{i}", "buyer", "张**", "138****5679") for i in range(3)]
     gift = order("o9", "buyer", "李**", "139****1111")
     people = [row("p1", "张晓伟", phones=["13812345679"]), row("p2", "李秀英", phones=["13912341111"])]
-    assert groups([*usual, gift, *people], batch=batch)[1] == [{"o0", "o1", "o2", "o9", "p1"}, {"p2"}]
+    store, found = groups([*usual, gift, *people], batch=batch)
+    assert found == [{"o0", "o1", "o2", "o9", "p1"}, {"p2"}]
+    relations = {(store.profiles[item.a].customer, item.b, item.kind) for item in store.relations.values()}
+    assert relations == {(store.profiles["o0"].customer, "p2", "orders_for")}
 
 
 def test_what_has_not_changed_changes_nothing() -> None:

@@ -15,7 +15,7 @@ from hub.security import audit, keyring, rotate
 from hub.security.keyring import KeyFault, KeyRing, load_or_create
 from tests.hub.conftest import Site
 
-HASHES = {"hash", "digest"}
+HASHES = {"hash", "digest", "parties"}
 """Columns of bytes that show nothing and are sealed by no key."""
 
 
