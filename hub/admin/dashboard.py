@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from hub.admin.i18n import both, t
 from hub.admin.web import page, the_hub
 from hub.admin.words import manifest_of, platform_title
 from hub.core import Hub
+from hub.people import orphans
 from hub.sync.quotas import Usage
 
 pages = page("dashboard")
@@ -34,6 +36,8 @@ class Line:
     quarantine: int
     inbox_failed: int
     refused: int
+    orphans: int
+    not_handed: int
     quotas: list[Usage]
     notices: list[Notice] = field(default_factory=list)
 
@@ -71,6 +75,7 @@ def _lines(hub: Hub, conn: Connection) -> list[Line]:
     streams, runs, today = overview.streams(conn), overview.last_runs(conn), overview.today(conn, now)
     deliveries, quarantine = overview.deliveries(conn, now), overview.quarantined(conn)
     failed, refused, pushes = overview.inbox(conn), overview.refused(conn, now), overview.last_pushes(conn)
+    waiting, not_handed = orphans.counted(hub), overview.not_handed(conn, now)
     lines = []
     for account in overview.accounts(conn):
         key, manifest = account["id"], manifest_of(account["platform"])
@@ -80,6 +85,7 @@ def _lines(hub: Hub, conn: Connection) -> list[Line]:
                 health_of(account, streams.get(key, ()), now), runs.get(key), pushes.get(key), today.get(key, {}),
                 {state: counts.get(key, 0) for state, counts in deliveries.items()},
                 quarantine.get(key, 0), failed.get(key, 0), refused.get(key, 0),
+                waiting.get(key, 0), not_handed.get(key, 0),
                 overview.quotas(hub, conn, account),
             )
         )  # fmt: skip
@@ -116,11 +122,19 @@ def _notices(line: Line) -> list[Notice]:
         add("warn", t("notice.inbox", n=line.inbox_failed), t("next.inbox"), url)
     if line.refused:
         add("warn", t("notice.refused", n=line.refused), t("next.refused"), home)
+    _of_hand_over(line, add)
     for quota in line.quotas:
         if quota.level != "fine":
             add(quota.level, _of_quota(quota), t("next.quota"), home)
     line.notices = found
     return found
+
+
+def _of_hand_over(line: Line, add: Callable[[str, str, str, str], None]) -> None:
+    if line.orphans:
+        add("warn", t("notice.orphans", n=line.orphans), t("next.orphans"), url_for("handover.index"))
+    if line.not_handed:
+        add("warn", t("notice.not_handed", n=line.not_handed), t("next.not_handed"), url_for("handover.index", state="failed"))
 
 
 def _of_quota(quota: Usage) -> str:

@@ -14,7 +14,7 @@ from hub.admin.show import ZONE
 from hub.admin.web import rows
 from hub.admin.words import category_place, manifest_of
 from hub.core import Hub
-from hub.models import Account, AccountStream, Delivery, Inbox, Listening, PushCounter, Quarantined, Run
+from hub.models import Account, AccountStream, Delivery, Handover, Inbox, Listening, PushCounter, Quarantined, Run
 from hub.models.base import table
 from hub.sync.quotas import Usage, usages
 
@@ -22,7 +22,7 @@ CAP = 1000
 """A count stops here and reads '1,000+'."""
 OPEN_STATES = ("pending", "sending", "rejected", "in_doubt")
 ACCOUNT, STREAM, RUN, DELIVERY = table(Account), table(AccountStream), table(Run), table(Delivery)
-LISTENING = table(Listening)
+LISTENING, HANDOVER = table(Listening), table(Handover)
 QUARANTINED, INBOX, REFUSED = table(Quarantined), table(Inbox), table(PushCounter)
 ACCOUNT_COLUMNS = [column for column in ACCOUNT.c if column.name != "config"]
 """Without the configuration: it would be decrypted for nothing."""
@@ -96,6 +96,12 @@ def inbox(conn: Connection) -> dict[int, int]:
     due = select(INBOX.c.account_id, INBOX.c.attempts).where(INBOX.c.state == "pending").limit(5 * CAP).subquery()
     found.update(_capped(conn, due, due.c.attempts > 1))
     return found
+
+
+def not_handed(conn: Connection, now: datetime) -> dict[int, int]:
+    """Account id -> hand-overs of the last two weeks that failed, or that the customer refused."""
+    recent = (HANDOVER.c.asked_at > now - timedelta(days=14)) & HANDOVER.c.state.in_(("failed", "refused"))
+    return _capped(conn, HANDOVER, recent)
 
 
 def last_pushes(conn: Connection) -> dict[int, datetime]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -158,6 +159,15 @@ def summary(hub: Hub) -> list[dict[str, Any]]:
     for entry in found.values():
         entry["late"] = too_late(rules_of(entry["platform"]), entry["left_at"], hub.now())
     return sorted(found.values(), key=lambda entry: (entry["account"], entry["staff"]))
+
+
+def counted(hub: Hub) -> dict[int, int]:
+    """Account id -> records that wait for a new owner and may still be given one."""
+    found: Counter[int] = Counter()
+    for item in summary(hub):
+        if not item["late"]:
+            found[item["account_id"]] += sum(item["counts"].values())
+    return dict(found)
 
 
 def too_late(rules: HandOverRules, left_at: datetime | None, now: datetime) -> bool:

@@ -42,7 +42,7 @@ def test_an_empty_hub_says_what_to_do_first(tmp_path: Any) -> None:
 
 def test_what_needs_a_person_comes_first(viewer: Any) -> None:
     found = notices(viewer.get("/"))
-    assert len(found) == 7
+    assert len(found) == 9
     assert next(iter(found)).startswith("金蝶云星空: 1 张单据被对方拒绝")
     for url in found.values():
         viewer.get(url)
@@ -86,7 +86,8 @@ def test_all_is_well_when_it_is(viewer: Any, made: Any) -> None:
     assert "还没有连接任何账号" in viewer.get("/")
     with made.hub.db.write() as conn:
         conn.exec_driver_sql("UPDATE account SET state = 'active' WHERE key = 'wecom'")
-        conn.exec_driver_sql("DELETE FROM inbox")
+        for name in ("inbox", "orphan", "handover"):
+            conn.exec_driver_sql(f"DELETE FROM {name}")
     assert "一切正常" in viewer.get("/")
 
 

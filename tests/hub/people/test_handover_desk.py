@@ -135,6 +135,18 @@ def test_a_refusal_shows_its_reason_and_next_step(office: Office, people: People
     assert "接替成员还没有实名认证" in page and "完成实名认证" in page
 
 
+def test_the_dashboard_says_who_waits_and_what_came_to_nothing(office: Office, people: People) -> None:
+    assert "3 位客户（群）的跟进成员已离职" in people["viewer"].get("/")
+    office.order()
+    assert "跟进成员已离职" not in people["viewer"].get("/")
+    office.sim.world.staff[office.new].verified = False
+    office.work()
+    assert "近两周有 3 次交接没有成功" in people["viewer"].get("/")
+    office.house.later(timedelta(days=366))
+    orphans.look(office.hub, office.number)
+    assert "跟进成员已离职" not in people["viewer"].get("/"), "nothing can be done any more"
+
+
 def test_reading_now_asks_the_platform_soon(office: Office, people: People) -> None:
     office.order()
     office.work()
