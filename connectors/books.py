@@ -1,4 +1,4 @@
-"""What sinks into finance systems share beside money: settings in common forms, mapping tables, lines, texts of numbers."""
+"""What sinks into finance systems share beside money: settings in common forms, tables, lines, numbers, save-and-audit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from connectors.base import Document, DocumentLine
+from connectors import errors
+from connectors.base import Document, DocumentLine, Receipt, Sink
 from connectors.errors import ConnectorError
+
+STEP_WORDS = ("unseen", "vanished", "conflict", "step_refused", "step_pending")
+"""What ``saved`` and ``finished`` may say; the manifest of a connector that calls them has these messages under its name."""
 
 
 def host_url(value: str) -> str:
@@ -89,3 +93,40 @@ def given(**values: str) -> dict[str, str]:
 def word(text: str, signs: Collection[tuple[tuple[str, ...], str]]) -> str:
     """The sub-code whose words all stand in a platform's sentence; '' for none."""
     return next((sub for words, sub in signs if all(each in text for each in words)), "")
+
+
+def saved(sink: Sink, document: Document) -> Receipt:
+    """What a send does after its save: look, and take the step that is lacking. What goes wrong now leaves it in doubt."""
+    try:
+        receipt = sink.find(document)
+        if receipt is not None:
+            return receipt if receipt.complete else sink.finish(document, receipt)
+    except (errors.Retryable, errors.Stop):
+        pass  # it is saved: what has become of it is found out later
+    raise errors.InDoubt(f"{sink.manifest.name}.unseen", number=document.number)
+
+
+def finished(sink: Sink, document: Document, step: Callable[[Receipt], object]) -> Receipt:
+    """Take the one step after the save (audit, verify), unless it was taken; nothing that differs from ours is touched.
+
+    A refusal counts only when the document is not complete afterwards: somebody else may have taken the step meanwhile.
+    """
+    name, number, now = sink.manifest.name, document.number, sink.find(document)
+    if now is None:
+        raise errors.Rejected(f"{name}.vanished", number=number)
+    if now.complete:
+        return now
+    if now.amount != document.amount or now.party_code != document.party.code:
+        raise errors.Rejected(f"{name}.conflict", number=number, state=now.state, amount=now.amount)
+    refusal: errors.Rejected | None = None
+    try:
+        step(now)
+    except errors.Rejected as refused:
+        refusal = refused
+    after = sink.find(document)
+    if after is not None and after.complete:
+        return after
+    if refusal is None:
+        raise errors.InDoubt(f"{name}.step_pending", number=number)
+    message = refusal.params.get("message", "")
+    raise errors.Rejected(f"{name}.step_refused", code=refusal.code, number=number, state=now.state, message=message)

@@ -168,35 +168,12 @@ class Chanjet(EventSource, Sink):
         made = answer.get("data") if isinstance(answer, dict) else None
         if isinstance(made, dict) and str(made.get("Code") or document.number) != document.number:
             raise errors.Rejected("chanjet.number_replaced", number=document.number, platform_number=str(made["Code"]))
-        try:
-            receipt = self.find(document)
-            if receipt is None:
-                raise errors.InDoubt("chanjet.unseen", number=document.number)
-            return receipt if receipt.complete else self.finish(document, receipt)
-        except (errors.Retryable, errors.Stop):
-            raise errors.InDoubt("chanjet.unseen", number=document.number) from None
+        return books.saved(self, document)
 
     def finish(self, document: Document, receipt: Receipt) -> Receipt:
         """Audit it, unless it is; nothing that differs is audited."""
-        now = self.find(document)
-        if now is None:
-            raise errors.Rejected("chanjet.vanished", number=document.number)
-        if now.complete:
-            return now
-        if now.amount != document.amount or now.party_code != document.party.code:
-            raise errors.Rejected("chanjet.conflict", number=document.number, state=now.state, amount=now.amount)
-        refused: errors.Rejected | None = None
-        try:
-            self._write(f"{self._api(document)}/Audit", {"param": {"voucherCode": document.number}})
-        except errors.Rejected as refusal:
-            refused = refusal
-        after = self.find(document)
-        if after is not None and after.complete:
-            return after
-        if refused is None:
-            raise errors.InDoubt("chanjet.step_pending", number=document.number)
-        raise errors.Rejected("chanjet.step_refused", code=refused.code, number=document.number, state=now.state,
-                              message=refused.params.get("message", ""))  # fmt: skip
+        body = {"param": {"voucherCode": document.number}}
+        return books.finished(self, document, lambda held: self._write(f"{self._api(document)}/Audit", body))
 
     def status(self, document: Document, receipt: Receipt) -> Status:
         """Whether it is audited, or gone."""

@@ -132,36 +132,16 @@ class KingdeeCloud(Sink):
         given = list((made.get("id_number_map") or {}).values()) if isinstance(made, dict) else []
         if given and document.number not in given:
             raise errors.Rejected("kingdee_cloud.number_replaced", number=document.number, platform_number=str(given[0]))
-        try:
-            receipt = self.find(document)
-            if receipt is None:
-                raise errors.InDoubt("kingdee_cloud.unseen", number=document.number)
-            return receipt if receipt.complete else self.finish(document, receipt)
-        except (errors.Retryable, errors.Stop):
-            raise errors.InDoubt("kingdee_cloud.unseen", number=document.number) from None
+        return books.saved(self, document)
 
     def finish(self, document: Document, receipt: Receipt) -> Receipt:
         """Audit it, unless it is; nothing that differs is audited."""
-        now = self.find(document)
-        if now is None:
-            raise errors.Rejected("kingdee_cloud.vanished", number=document.number)
-        if now.complete:
-            return now
-        if now.amount != document.amount or now.party_code != document.party.code:
-            raise errors.Rejected("kingdee_cloud.conflict", number=document.number, state=now.state, amount=now.amount)
-        refused: errors.Rejected | None = None
-        body = {"entity_number": self._bill(document).entity, "ids": [now.platform_id], "operate_type": "audit"}
-        try:
-            self._write(OPERATE, body)
-        except errors.Rejected as refusal:
-            refused = refusal
-        after = self.find(document)
-        if after is not None and after.complete:
-            return after
-        if refused is None:
-            raise errors.InDoubt("kingdee_cloud.step_pending", number=document.number)
-        raise errors.Rejected("kingdee_cloud.step_refused", code=refused.code, number=document.number, state=now.state,
-                              message=refused.params.get("message", ""))  # fmt: skip
+        entity = self._bill(document).entity
+
+        def audit(held: Receipt) -> Any:
+            return self._write(OPERATE, {"entity_number": entity, "ids": [held.platform_id], "operate_type": "audit"})
+
+        return books.finished(self, document, audit)
 
     def status(self, document: Document, receipt: Receipt) -> Status:
         """Whether it is audited, or gone; of an outbound note also what was received: the total less what is not settled."""

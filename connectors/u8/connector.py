@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors import errors
+from connectors import books, errors
 from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Token, Verdict
 from connectors.http import Response, Runtime, exact_json, interpret_status, judge
 from connectors.money import fen
@@ -116,36 +116,13 @@ class U8(Sink):
         self._ensure_customer(document.party)
         name = documents.OBJECTS[document.kind]
         self._write(f"{name}/add", {name: documents.model(self.config, document)}, document.number)
-        try:
-            receipt = self.find(document)
-            if receipt is None:
-                raise errors.InDoubt("u8.unseen", number=document.number)
-            return receipt if receipt.complete else self.finish(document, receipt)
-        except (errors.Retryable, errors.Stop):
-            raise errors.InDoubt("u8.unseen", number=document.number) from None
+        return books.saved(self, document)
 
     def finish(self, document: Document, receipt: Receipt) -> Receipt:
         """Verify it, unless it is; nothing that differs is verified."""
-        now = self.find(document)
-        if now is None:
-            raise errors.Rejected("u8.vanished", number=document.number)
-        if now.complete:
-            return now
-        if now.amount != document.amount or now.party_code != document.party.code:
-            raise errors.Rejected("u8.conflict", number=document.number, state=now.state, amount=now.amount)
         name = documents.OBJECTS[document.kind]
-        try:
-            self._write(f"{name}/verify", {name: {"voucher_code": document.number}}, document.number)
-        except errors.Rejected as refusal:
-            after = self.find(document)
-            if after is None or not after.complete:
-                raise errors.Rejected("u8.step_refused", code=refusal.code, number=document.number, state=now.state,
-                                      message=refusal.params.get("message", "")) from None  # fmt: skip
-            return after
-        after = self.find(document)
-        if after is None or not after.complete:
-            raise errors.InDoubt("u8.step_pending", number=document.number)
-        return after
+        body = {name: {"voucher_code": document.number}}
+        return books.finished(self, document, lambda held: self._write(f"{name}/verify", body, document.number))
 
     def _receipt(self, document: Document, name: str, held: Mapping[str, Any]) -> Receipt:
         if str(held.get("code")) != document.number:
