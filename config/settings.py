@@ -32,6 +32,7 @@ class Rule(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     on: Literal[
         "deal.signed",
+        "deal.amended",
         "deal.reversed",
         "order.paid",
         "order.completed",
@@ -167,8 +168,8 @@ class NoticeRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     on: Literal[
-        "deal.signed", "deal.reversed", "invoice.requested", "invoice.withdrawn", "invoice.issued", "delivery.rejected",
-        "delivery.in_doubt", "owner.conflict",
+        "deal.signed", "deal.amended", "deal.reversed", "invoice.requested", "invoice.withdrawn", "invoice.issued",
+        "delivery.rejected", "delivery.in_doubt", "owner.conflict",
     ] = Field(validation_alias=AliasChoices("event", "on"))  # fmt: skip
     source: str = "*"
     through: str

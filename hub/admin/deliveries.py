@@ -167,6 +167,28 @@ def reversed_by_hand(delivery_id: str) -> Any:
     return do(delivery_id, doing, "delivery.reversal_noted")
 
 
+@pages.post("/<delivery_id>/amend")
+@needs("operator")
+def amend(delivery_id: str) -> Any:
+    """The deal's amount has changed: take the document back and issue one over the new amount."""
+    from hub.events import delivery
+
+    return do(delivery_id, lambda: delivery.amend(the_hub(), delivery_id, by=who()), "delivery.amended")
+
+
+@pages.post("/<delivery_id>/amended")
+@needs("operator")
+def amended_by_hand(delivery_id: str) -> Any:
+    """A person has settled the changed amount over there, and says how."""
+    from hub.events import delivery
+
+    note = reason_given()
+    if not note:
+        return back("deliveries.detail", delivery_id=delivery_id)
+    doing = partial(delivery.settle_amendment, the_hub(), delivery_id, by=who(), note=note)
+    return do(delivery_id, doing, "delivery.amendment_noted")
+
+
 def do(delivery_id: str, doing: Callable[[], Any], said: str) -> Any:
     """Do it, say how it went, and go back to the delivery's page."""
     from hub.events.delivery import DeliveryFault

@@ -31,8 +31,14 @@ def list_deliveries(state: str | None = None, account: Account = None, limit: in
 
     with opened() as hub:
         found = delivery.list_(hub, state=state, account=known(hub, account), limit=limit)
-        table = rows(found, ("id", "number", "kind", "state", "amount", "attempts", "created_at"))
+        marked = [{**row, "to_do": _to_do(row)} for row in found]
+        table = rows(marked, ("id", "number", "kind", "state", "amount", "attempts", "created_at", "to_do"))
         emit({"deliveries": found, "counts": delivery.counts(hub)}, json, table)
+
+
+def _to_do(row: dict[str, Any]) -> str:
+    """What a person has to do about it since its deal changed."""
+    return next((name for name in ("needs_reversal", "needs_amendment") if row[name]), "")
 
 
 @deliveries.command("show")
@@ -59,6 +65,20 @@ def retry(delivery_id: str, json: Json = False) -> None:
         except delivery.DeliveryFault as error:
             raise fail("\n→ ".join(explain(error.error, "zh")) + "\n" + "\n→ ".join(explain(error.error, "en"))) from None
         emit(delivery.show(hub, delivery_id), json, f"{delivery_id}: pending")
+
+
+@deliveries.command()
+def amend(delivery_id: str, json: Json = False) -> None:
+    """Take the document of a deal whose amount changed back, and issue one over the new amount."""
+    from connectors.messages import explain
+    from hub.events import delivery
+
+    with opened() as hub:
+        try:
+            delivery.amend(hub, delivery_id, by=BY)
+        except delivery.DeliveryFault as error:
+            raise fail("\n→ ".join(explain(error.error, "zh")) + "\n" + "\n→ ".join(explain(error.error, "en"))) from None
+        emit(delivery.show(hub, delivery_id), json, f"{delivery_id}: 冲销并重开 / reversed and issued again")
 
 
 @deliveries.command()

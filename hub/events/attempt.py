@@ -311,10 +311,14 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 def reversed_deal(conn: Connection, row: Any) -> bool:
     """Whether the delivery is of a deal that is reversed by now, or of an invoice that is not wanted any more."""
     for kind, source, states in _TAKEN_BACK:
-        if row.event_id == event_id(kind, row.subject):
+        if row.event_id == event_id(kind, row.subject) or row.event_id.startswith(f"{row.subject}|{kind}|"):
             found = conn.execute(select(source.c.state, source.c.deleted).where(source.c.ref == row.subject)).first()
             return found is not None and (found.state in states or bool(found.deleted))
     return False
 
 
-_TAKEN_BACK = (("deal.signed", DEAL, ("reversed",)), ("invoice.requested", REQUEST, ("withdrawn", "refused")))
+_TAKEN_BACK = (
+    ("deal.signed", DEAL, ("reversed",)),
+    ("deal.amended", DEAL, ("reversed",)),
+    ("invoice.requested", REQUEST, ("withdrawn", "refused")),
+)

@@ -56,7 +56,7 @@ class Book:
         for rule in (rule for place, rule in enumerate(self.rules) if self._broken(place)):
             kinds = {rule.on, "refund.succeeded"} if rule.per == "day" else {rule.on}
             ids = [account.id for account in self._sources(rule)]
-            waiting.append(and_(EVENT.c.kind.in_(kinds - {"deal.reversed"}), EVENT.c.account_id.in_(ids)))
+            waiting.append(and_(EVENT.c.kind.in_(kinds - {"deal.reversed", "deal.amended"}), EVENT.c.account_id.in_(ids)))
         return or_(*waiting) if waiting else None
 
     def _broken(self, place: int) -> bool:

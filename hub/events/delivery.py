@@ -10,12 +10,24 @@ from hub import accounts
 from hub.core import Hub
 from hub.events import outbox
 from hub.events.attempt import Attempt
-from hub.events.desk import DeliveryFault, cancel, counts, list_, look_now, retry, reverse, settle_reversal, show
+from hub.events.desk import (
+    DeliveryFault,
+    amend,
+    cancel,
+    counts,
+    list_,
+    look_now,
+    retry,
+    reverse,
+    settle_amendment,
+    settle_reversal,
+    show,
+)  # fmt: skip
 from hub.events.outbox import DELIVERY
 
 __all__ = [
-    "DeliveryFault", "cancel", "counts", "deliver", "due_accounts", "list_", "look_now", "retry", "reverse",
-    "settle_reversal", "show",
+    "DeliveryFault", "amend", "cancel", "counts", "deliver", "due_accounts", "list_", "look_now", "retry", "reverse",
+    "settle_amendment", "settle_reversal", "show",
 ]  # fmt: skip
 
 

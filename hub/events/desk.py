@@ -12,13 +12,14 @@ from connectors.invoices import RED_REASONS
 from connectors.messages import explain
 from hub import accounts
 from hub.core import Hub
+from hub.events import amend as amending
 from hub.events import attempt as machine
 from hub.events import documents, outbox, settle
 from hub.events.book import EVENT
 from hub.events.facts import Facts
 from hub.events.mint import insert_events, mint
 from hub.events.outbox import ACCOUNT, ATTEMPT, DELIVERY
-from hub.events.reversal import taken_back
+from hub.events.reversal import standing, taken_back
 from hub.security import audit
 from hub.store.types import EPOCH, to_us
 
@@ -65,8 +66,8 @@ def list_(
             last = _load(conn, hub, before)
             query = query.where(or_(c.created_at < last.created_at, and_(c.created_at == last.created_at, c.id < last.id)))
         rows = conn.execute(query).all()
-        flagged = outbox.needing_reversal(conn, [row.id for row in rows])
-    return [_shown(row, keys, flagged) for row in rows]
+        marked = _marks(conn, [row.id for row in rows])
+    return [_shown(row, keys, marked) for row in rows]
 
 
 def show(hub: Hub, delivery_id: str) -> dict[str, Any]:
@@ -77,17 +78,22 @@ def show(hub: Hub, delivery_id: str) -> dict[str, Any]:
             return {}
         event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
         attempts = conn.execute(select(ATTEMPT).where(ATTEMPT.c.delivery_id == row.id).order_by(ATTEMPT.c.id)).all()
-        shown = _shown(row, _account_keys(conn), outbox.needing_reversal(conn, [row.id]))
+        shown = _shown(row, _account_keys(conn), _marks(conn, [row.id]))
         items = settle.items_of(conn, row.id) if settle.is_settlement(row) else 0
     told = {name: getattr(event, name) for name in ("id", "kind", "subject", "at", "data")} if event else None
     steps = [{name: getattr(step, name) for name in ("step", "outcome", "error", "by", "at")} for step in attempts]
     return {**shown, "document": row.document or None, "event": told, "steps": steps, "settlement_items": items}
 
 
-def _shown(row: Row[Any], keys: dict[int, str], flagged: set[str]) -> dict[str, Any]:
+def _marks(conn: Connection, ids: list[str]) -> dict[str, set[str]]:
+    """Which of them wait for a person since their deal was reversed or amended."""
+    return {"needs_reversal": outbox.needing_reversal(conn, ids), "needs_amendment": outbox.needing_amendment(conn, ids)}
+
+
+def _shown(row: Row[Any], keys: dict[int, str], marked: dict[str, set[str]]) -> dict[str, Any]:
     shown = {name: getattr(row, name) for name in _LISTED}
     shown |= {"account": keys.get(row.account_id, ""), "source_account": keys.get(row.source_account_id, "")}
-    return shown | {"needs_reversal": row.id in flagged}
+    return shown | {name: row.id in ids for name, ids in marked.items()}
 
 
 def _account_keys(conn: Connection) -> dict[int, str]:
@@ -225,6 +231,32 @@ def settle_reversal(hub: Hub, delivery_id: str, *, by: str, note: str) -> None:
             raise _fault(hub, "delivery.no_reversal")
         outbox.note(conn, delivery_id, "reverse", "done", hub.now(), by=by)
         audit.record(conn, by, "delivery.reversed", f"delivery:{delivery_id}", note=note)
+
+
+def settle_amendment(hub: Hub, delivery_id: str, *, by: str, note: str) -> None:
+    """A person says that the changed amount of a delivered deal was settled at the destination by hand."""
+    with hub.db.write() as conn:
+        if delivery_id not in outbox.needing_amendment(conn, [delivery_id]):
+            raise _fault(hub, "delivery.no_amendment")
+        outbox.settle_amendment(conn, delivery_id, hub.now(), by=by)
+        audit.record(conn, by, "delivery.amended", f"delivery:{delivery_id}", note=note)
+
+
+def amend(hub: Hub, delivery_id: str, *, by: str) -> None:
+    """Take the document of an amended deal back and issue one over the new amount, at a person's word. Raises DeliveryFault."""
+    with hub.db.write() as conn:
+        outbox.serialise(conn)
+        row = _load(conn, hub, delivery_id)
+        event = amending.latest(conn, row.subject)
+        rule = next((rule for rule in hub.settings.rules if rule.name == row.rule), None)
+        stands = row.state == "sent" and any(each.id == row.id for each in standing(conn, row.subject))
+        if event is None or rule is None or not stands:
+            raise _fault(hub, "delivery.not_amended", state=row.state)
+        try:
+            amending.reissue(Facts(conn, hub, [event]), hub, event, row, rule, by=by)
+        except documents.NotReady as error:
+            raise DeliveryFault(hub, error) from None
+        audit.record(conn, by, "delivery.amend", f"delivery:{row.id}", number=row.number)
 
 
 def reverse(hub: Hub, delivery_id: str, *, by: str, reason: str = "returned") -> str:

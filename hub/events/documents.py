@@ -140,11 +140,12 @@ def concerns(facts: Facts, event: Any, rule: Rule, destination: Any) -> bool:
     if event.kind in OF_DELIVERIES:
         sent = facts.deliveries.get(event.subject)
         if event.kind == "delivery.sent":
-            return sent is not None and sent.event_id == event_id("deal.signed", sent.subject)
+            own = (event_id("deal.signed", sent.subject), f"{sent.subject}|deal.amended|") if sent is not None else ("-",)
+            return sent is not None and sent.event_id.startswith(own)
         return sent is not None and bool(sent.document) and origin(facts, sent) is not None
     if event.kind == "deal.reversed":
         return destination is not None and sent_of(facts, event.subject, destination.id, rule.make) is not None
-    return event.kind in ("deal.signed", "invoice.requested") or amount_of(facts, event) != 0
+    return event.kind in ("deal.signed", "deal.amended", "invoice.requested") or amount_of(facts, event) != 0
 
 
 def subject_of(facts: Facts, event: Any) -> str:
@@ -169,7 +170,7 @@ def _said_number(event: Any) -> str:
 
 def amount_of(facts: Facts, event: Any) -> int | None:
     """The event's amount in minor units, refunds negative; None while it is not known."""
-    if event.kind == "deal.signed" and (deal := facts.deals.get(event.subject)) is not None:
+    if event.kind in ("deal.signed", "deal.amended") and (deal := facts.deals.get(event.subject)) is not None:
         return None if deal.amount is None else int(deal.amount)
     if event.kind == "delivery.sent" and (sent := facts.deliveries.get(event.subject)) is not None:
         return int(sent.amount)
@@ -218,11 +219,12 @@ def _deal(facts: Facts, event: Any, rule: Rule, destination: Any) -> Document:
     amount = amount_of(facts, event)
     if not amount:
         raise NotReady("document.amount_missing", number=deal.number)
-    moment = (deal.effective_at or event.at).astimezone(ZoneInfo(rule.zone))
+    again = event.kind == "deal.amended"
+    moment = (event.at if again else deal.effective_at or event.at).astimezone(ZoneInfo(rule.zone))
     return Document(
         kind=rule.make,
         number=number_of(facts, event, rule),
-        date=deal.signed_on or moment.date(),
+        date=moment.date() if again else deal.signed_on or moment.date(),
         amount=Money(amount, deal.currency),
         party=customer(facts, deal, destination.id),
         lines=_lines(facts.lines(deal.ref), amount, deal.currency, deal.title or deal.number),

@@ -52,7 +52,7 @@ def owed(conn: Connection, hub: Hub, account: str | None, since: date | None) ->
     """All such documents. account: key of the destination. since: business days from then on."""
     book = Book.load(hub)
     for place, rule in enumerate(book.rules):
-        if rule.on == "deal.reversed" or (account is not None and rule.to not in (account, ORIGIN)):
+        if rule.on in ("deal.reversed", "deal.amended") or (account is not None and rule.to not in (account, ORIGIN)):
             continue
         if {"rule.zone", "rule.not_before"} & {fault.key for fault in book.faults.get(place, ())}:
             continue
@@ -112,7 +112,7 @@ def _owed(facts: Facts, rule: Rule, event: Any) -> Owed | None:
 
 def is_reversed(facts: Facts, event: Any) -> bool:
     """Whether the event is of a deal that is reversed by now."""
-    deal = facts.deals.get(event.subject) if event.kind == "deal.signed" else None
+    deal = facts.deals.get(event.subject) if event.kind in ("deal.signed", "deal.amended") else None
     return deal is not None and (deal.state == "reversed" or bool(deal.deleted))
 
 
@@ -136,11 +136,12 @@ def due(conn: Connection, hub: Hub, rows: Iterable[Any]) -> dict[str, Due]:
     sums = select(ITEM.c.delivery_id, func.sum(ITEM.c.amount).label("amount")).group_by(ITEM.c.delivery_id)
     summed = {row.delivery_id: int(row.amount) for row in rows_in(conn, sums, ITEM.c.delivery_id, settled)}
     events = {row.id: row for row in rows_in(conn, select(EVENT), EVENT.c.id, [row.event_id for row in deliveries])}
-    facts, taken = Facts(conn, hub, events.values()), _taken_back(conn, deliveries)
+    facts, (taken, alone) = Facts(conn, hub, events.values()), _taken_back(conn, deliveries)
     found = {}
     for row in deliveries:
         event = events.get(row.event_id)
         amount = summed.get(row.id) if event is None else _amount_of(facts, event, row)
+        amount = row.amount if row.id in alone else amount
         if row.state == "cancelled" or (event is not None and is_reversed(facts, event) and row.id not in taken):
             amount = None
         found[row.id] = Due(amount, event is None or event.kind not in OF_DELIVERIES)
@@ -155,8 +156,9 @@ def _amount_of(facts: Facts, event: Any, row: Any) -> int | None:
     return amount_of(facts, event)
 
 
-def _taken_back(conn: Connection, deliveries: Sequence[Any]) -> set[str]:
-    """Those that a document of ours takes back: both are to be there, and together they come to nothing."""
+def _taken_back(conn: Connection, deliveries: Sequence[Any]) -> tuple[set[str], set[str]]:
+    """Those that a document of ours takes back: both are to be there, and together they come to nothing. All of them, and those
+    that a document of their own takes back, which are over what they were over."""
     d = DELIVERY.c
     of_deal = {event_id("deal.reversed", row.subject): row.subject for row in deliveries}
     by_hand = {event_id("delivery.reversing", row.id): row.id for row in deliveries}
@@ -164,4 +166,4 @@ def _taken_back(conn: Connection, deliveries: Sequence[Any]) -> set[str]:
     made = rows_in(conn, query, d.event_id, [*of_deal, *by_hand])
     subjects = {(of_deal[row.event_id], row.account_id, row.kind) for row in made if row.event_id in of_deal}
     alone = {by_hand[row.event_id] for row in made if row.event_id in by_hand}
-    return alone | {row.id for row in deliveries if (row.subject, row.account_id, row.kind) in subjects}
+    return alone | {row.id for row in deliveries if (row.subject, row.account_id, row.kind) in subjects}, alone

@@ -9,6 +9,7 @@
 | order.completed, order.cancelled | order ref | – | {number} | closed_at |
 | refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |
 | deal.signed | deal ref | – | {amount, currency, number} | effective_at |
+| deal.amended | deal ref | new amount + time of landing | {amount, before, currency, number} | changed_at |
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
 | invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
 | invoice.withdrawn | invoice request ref | – | {amount, currency, number} | changed_at |
@@ -33,7 +34,7 @@ from hub.store.bulk import Upsert
 
 KINDS = (
     "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid",
-    "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.reversed", "delivery.sent",
+    "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.amended", "deal.reversed", "delivery.sent",
     "delivery.reversing", "delivery.approved", "delivery.gone", "invoice.requested", "invoice.withdrawn", "invoice.issued",
     "invoice.failed", "payment.received",
 )  # fmt: skip

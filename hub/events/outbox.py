@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, and_, exists, false, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.errors import ConnectorError, Rejected
@@ -208,10 +208,26 @@ def count_outcome(conn: Connection, delivery: str, outcome: str) -> int:
 
 def needing_reversal(conn: Connection, ids: Iterable[str]) -> set[str]:
     """Those whose deal was reversed after they had gone out, and which no person has settled yet."""
+    return _marked(conn, ids, "reverse", "needs_reversal")
+
+
+def needing_amendment(conn: Connection, ids: Iterable[str]) -> set[str]:
+    """Those whose deal's amount changed after they had gone out, and which nobody has settled yet."""
+    return _marked(conn, ids, "amend", "needs_amendment")
+
+
+def _marked(conn: Connection, ids: Iterable[str], step: str, mark: str) -> set[str]:
+    """Those whose last step of that name ended so."""
     c = ATTEMPT.c
-    query = select(c.delivery_id, c.outcome, c.id).where(c.step == "reverse").order_by(c.id)
+    query = select(c.delivery_id, c.outcome, c.id).where(c.step == step).order_by(c.id)
     last = {row[0]: row[1] for row in sorted(rows_in(conn, query, c.delivery_id, ids), key=lambda row: row[2])}
-    return {delivery for delivery, outcome in last.items() if outcome == "needs_reversal"}
+    return {delivery for delivery, outcome in last.items() if outcome == mark}
+
+
+def settle_amendment(conn: Connection, delivery: str, now: datetime, *, by: str = "hub") -> None:
+    """Nobody need look after the delivery's amount any more, if it was marked."""
+    if needing_amendment(conn, [delivery]):
+        note(conn, delivery, "amend", "done", now, by=by)
 
 
 def count_states(conn: Connection) -> dict[str, int]:
@@ -227,7 +243,11 @@ def take_back(conn: Connection, kind: str, subject: str, now: datetime) -> None:
     """A deal was reversed, or an invoice is not wanted any more (kind: of the event): what has not gone out is cancelled,
     what may have gone out needs a person."""
     c = DELIVERY.c
-    made = select(c.id, c.state).where(c.event_id.in_(_facts_of(conn, kind, subject))).with_for_update()
+    later = c.event_id.startswith(f"{subject}|deal.amended|", autoescape=True) if kind == "deal.reversed" else false()
+    mine = or_(c.event_id.in_(_facts_of(conn, kind, subject)), and_(c.subject == subject, later))
+    back = DELIVERY.alias("back").c
+    undone = exists().where(back.event_id == c.id.concat("|delivery.reversing"), back.state != "cancelled")
+    made = select(c.id, c.state).where(mine, ~undone).with_for_update()
     for delivery, state in conn.execute(made).all():
         if state in ("pending", "incomplete", "rejected") and not was_sent(conn, delivery):
             cancel(conn, delivery, ConnectorError("delivery.reversed"))

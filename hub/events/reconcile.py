@@ -89,11 +89,11 @@ class _Walk:
             self._owed()
         total, done = self._count(), 0
         while rows := self._page(PAGE if limit is None else min(PAGE, limit - done)):
-            for row, wanted, flagged in rows:
+            for row, wanted, mark in rows:
                 if self.hub.stopping():
                     return self.report
                 try:
-                    self._one(row, wanted, flagged)
+                    self._one(row, wanted, mark)
                 except (Pause, errors.Stop):
                     return self.report
                 self.report["next"], done = row.id, done + 1
@@ -119,8 +119,8 @@ class _Walk:
         with self.hub.db.read() as conn:
             return int(conn.execute(select(func.count()).select_from(DELIVERY).where(self._scope())).scalar_one())
 
-    def _page(self, size: int) -> list[tuple[Any, Due, bool]]:
-        """The next deliveries, what each should be over, and whether its deal's reversal needs a person."""
+    def _page(self, size: int) -> list[tuple[Any, Due, str]]:
+        """The next deliveries, what each should be over, and what a person has to do about it since its deal changed."""
         c, scope = DELIVERY.c, self._scope()
         query = select(DELIVERY).where(scope).order_by(c.created_at, c.id).limit(size)
         with self.hub.db.read() as conn:
@@ -129,16 +129,18 @@ class _Walk:
                 query = query.where(or_(c.created_at > last.created_at, and_(c.created_at == last.created_at, c.id > last.id)))
             rows = conn.execute(query).all()
             expected = due(conn, self.hub, rows)
-            flagged = outbox.needing_reversal(conn, [row.id for row in rows])
-        return [(row, expected[row.id], row.id in flagged) for row in rows]
+            ids = [row.id for row in rows]
+            marks = dict.fromkeys(outbox.needing_amendment(conn, ids), "needs_amendment")
+            marks |= dict.fromkeys(outbox.needing_reversal(conn, ids), "needs_reversal")
+        return [(row, expected[row.id], marks.get(row.id, "")) for row in rows]
 
-    def _one(self, row: Any, wanted: Due, flagged: bool) -> None:
+    def _one(self, row: Any, wanted: Due, mark: str) -> None:
         if self.fix and row.state == "in_doubt":
             desk.look_now(self.hub, row.id, by=self.by)
             with self.hub.db.read() as conn:
                 row = conn.execute(select(DELIVERY).where(DELIVERY.c.id == row.id)).one()
         receipt: Receipt | errors.ConnectorError | None = self._find(row) if row.document else None
-        found = judge(row, wanted.amount, flagged, receipt)
+        found = judge(row, wanted.amount, mark, receipt)
         theirs = None
         if isinstance(receipt, Receipt):
             theirs = receipt.amount.minor if receipt.amount else row.amount
@@ -216,8 +218,8 @@ class _Walk:
         return self._sinks[account_id]
 
 
-def judge(row: Any, expected: int | None, flagged: bool, receipt: Receipt | errors.ConnectorError | None) -> Finding:
-    """What state, expectation and the destination's answer say together."""
+def judge(row: Any, expected: int | None, mark: str, receipt: Receipt | errors.ConnectorError | None) -> Finding:
+    """What state, expectation and the destination's answer say together. mark: needs_reversal | needs_amendment | ''."""
     if isinstance(receipt, errors.ConnectorError):
         return Finding("unknown", receipt.key)
     if row.state == "sending":
@@ -229,8 +231,8 @@ def judge(row: Any, expected: int | None, flagged: bool, receipt: Receipt | erro
         return Finding("different", "conflict") if conflict else Finding("extra", f"{row.state}_but_there")
     if conflict:
         return Finding("different", "changed_at_destination")
-    if flagged:
-        return Finding("extra", "needs_reversal")
+    if mark:
+        return Finding("extra" if mark == "needs_reversal" else "different", mark)
     if expected is not None and expected != row.amount:
         return Finding("different", "changed_at_source")
     return Finding("ok") if receipt.complete else Finding("different", "incomplete")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, exists, or_, select
 
 from connectors.base import Document, InvoiceRequest, Money
 from connectors.invoices import RedLetter
@@ -20,11 +21,30 @@ from hub.models.base import table
 STATUS = table(DocumentStatus)
 
 
-def sent_of(facts: Facts, deal_ref: str, account_id: int, kind: str) -> Any:
-    """The sent delivery of a deal at a destination; None where there is none."""
+def of_deal(deal_ref: str) -> Any:
+    """SQL: the deliveries that are documents of the deal, and not what takes one back."""
     c = DELIVERY.c
-    wanted = select(DELIVERY).where(c.event_id == event_id("deal.signed", deal_ref), c.account_id == account_id)
-    return facts.conn.execute(wanted.where(c.kind == kind, c.state == "sent")).first()
+    amended = c.event_id.startswith(f"{deal_ref}|deal.amended|", autoescape=True)
+    return and_(c.subject == deal_ref, or_(c.event_id == event_id("deal.signed", deal_ref), amended), ~_undone())
+
+
+def _undone() -> Any:
+    """SQL: a document that was made for it alone takes the delivery back."""
+    other = DELIVERY.alias("back")
+    return exists().where(other.c.event_id == DELIVERY.c.id.concat("|delivery.reversing"), other.c.state != "cancelled")
+
+
+def standing(conn: Any, deal_ref: str) -> Sequence[Any]:
+    """The deliveries of a deal that count: those of its signing or of its last amendment, one at each destination."""
+    wanted = select(DELIVERY).where(of_deal(deal_ref), DELIVERY.c.state != "cancelled")
+    return list(conn.execute(wanted.order_by(DELIVERY.c.created_at, DELIVERY.c.id).with_for_update()))
+
+
+def sent_of(facts: Facts, deal_ref: str, account_id: int, kind: str) -> Any:
+    """The sent delivery of a deal at a destination that stands; None where there is none."""
+    c = DELIVERY.c
+    wanted = select(DELIVERY).where(of_deal(deal_ref), c.account_id == account_id, c.kind == kind, c.state == "sent")
+    return facts.conn.execute(wanted.order_by(c.created_at.desc())).first()
 
 
 def invoices_of(conn: Any, delivery_id: str) -> list[dict[str, Any]]:

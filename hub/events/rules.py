@@ -12,7 +12,7 @@ from config.settings import Rule, Settings
 from connectors.errors import ConfigError
 from connectors.messages import explain
 from hub.core import Hub
-from hub.events import outbox, settle
+from hub.events import amend, outbox, settle
 from hub.events.book import EVENT, Book, starts
 from hub.events.documents import amount_of, draft
 from hub.events.facts import Facts
@@ -30,6 +30,7 @@ def wanted_kinds(settings: Settings) -> frozenset[str]:
     """The event kinds that some rule must see."""
     wanted: set[str] = {rule.on for rule in settings.rules}
     wanted |= {"refund.succeeded" for rule in settings.rules if rule.per == "day"}
+    wanted |= {"deal.amended" for rule in settings.rules if rule.on == "deal.signed"}
     wanted |= {"deal.reversed" for rule in settings.rules if rule.on in ("deal.signed", "invoice.requested")}
     wanted |= {"invoice.withdrawn" for rule in settings.rules if rule.on == "invoice.requested"}
     wanted |= {rule.on for rule in settings.notices}
@@ -70,8 +71,9 @@ def dispatch(hub: Hub, limit: int = 500) -> int:
         events = _waiting(conn, book, limit)
         if not events:
             return 0
-        pairs = [(event, rule) for event in events for rule in _rules_for(book, event)]
+        pairs = [(event, rule) for event in events for rule in _rules_for(book, event) if event.kind != amend.AMENDED]
         _deliver(conn, hub, pairs)
+        amend.amended(conn, hub, events, book.usable)
         drafting.from_events(conn, hub, events)
         for event in events:
             if event.kind in TAKEN_BACK:

@@ -62,11 +62,32 @@ class Projector:
                     item = Found(ref, landing.account_id, landing.source_ref, landing.known, record)
                     found.setdefault(record["kind"], []).append(item)
         self._write_found(conn, found, now)
+        amended = self._amended(conn, [rows for rows in made["deal"] if rows.ref in renewed], now)
         for kind, items in made.items():
             if items:
                 self._write_made(conn, kind, items, renewed)
         owner_checks.note(conn, [rows.ref for rows in made["deal"]])
-        return [event for items in made.values() for rows in items for event in rows.events]
+        return amended + [event for items in made.values() for rows in items for event in rows.events]
+
+    def _amended(self, conn: Connection, deals: list[Made], now: int) -> list[EventRow]:
+        """The events of signed deals that are over another amount than before. Asked before the rows are written."""
+        names, events = columns("deal"), []
+        stored = {
+            row[0]: row[1:]
+            for row in select_in(conn, "deal", ("ref", "state", "amount", "deleted"), "ref", [rows.ref for rows in deals])
+        }
+        for rows in deals:
+            new = dict(zip(names, rows.row, strict=True))
+            state, before, deleted = stored.get(rows.ref, ("", None, True))
+            changed = before is not None and new["amount"] is not None and before != new["amount"]
+            if changed and not deleted and state == new["state"] == "signed":
+                data = {"amount": new["amount"], "before": before, "currency": new["currency"], "number": new["number"]}
+                # An amount that goes to and fro brings the same record twice: the time is part of the fact. A replay changes
+                # no amount and comes to no event.
+                fact, wanted = f"{new['amount']}|{now}", "deal.amended" in self.wanted
+                at = new["changed_at"] or now
+                events.append(mint("deal.amended", new["account_id"], rows.ref, at, now, data, fact=fact, pending=wanted))
+        return events
 
     def _write_found(self, conn: Connection, found: dict[str, list[Found]], now: int) -> None:
         _upsert_staff(conn, [self._staff_row(item) for item in found.get("staff", ())])

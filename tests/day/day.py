@@ -26,6 +26,7 @@ from tests.day.weather import Weather
 RULES = [
     {"name": "deal-to-receivable", "event": "deal.signed", "to": "kingdee", "make": "receivable"},
     {"name": "deal-back", "event": "deal.reversed", "to": "kingdee", "make": "receivable"},
+    {"name": "deal-again", "event": "deal.amended", "to": "kingdee", "make": "receivable"},
     {"name": "taobao-day", "event": "order.paid", "source": "taobao", "to": "yonyou", "make": "settlement", "per": "day"},
     {"name": "jd-day", "event": "order.paid", "source": "jd", "to": "kingdee", "make": "settlement", "per": "day"},
     {"name": "number-to-crm", "event": "delivery.sent", "source": "wukong", "to": "@origin", "make": "write_back"},
@@ -170,7 +171,7 @@ class Day:
         self.company.refund(max(count // 20, 3), now - timedelta(minutes=30))
 
     def _approvals(self) -> None:
-        """The contracts in review are approved, a few of those in force become void."""
+        """The contracts in review are approved; a few of those in force become void, a few are over another amount now."""
         for key in self.company.reviewed:
             with self.company.wukong.lock:
                 self.company.wukong.approve(key)
@@ -179,6 +180,10 @@ class Day:
         for key in signed[: self.void]:
             with self.company.wukong.lock:
                 self.company.wukong.discard(key)
+        for key in signed[self.void : 2 * self.void]:
+            with self.company.wukong.lock:
+                row = self.company.wukong.row("deal", key)
+                self.company.wukong.store.change(6, row, {"money": row.detail["money"] + 100}, moved=True)
         for key in self.company.pending:
             with self.company.dingtalk.lock:
                 self.company.dingtalk.flow.finish(key)

@@ -274,6 +274,18 @@ def test_a_deal_that_is_void_is_reversed_once(site: Site) -> None:
     assert len(told(site, "deal.signed")) == len(told(site, "deal.reversed")) == 1
 
 
+def test_a_signed_deal_over_another_amount_is_amended_each_time(site: Site) -> None:
+    site.land(deal(state="draft", amount="4000.00"), stream="deal")
+    for hour, amount in ((11, "5000.00"), (12, "5000.00"), (13, "4500.00"), (14, "5000.00"), (15, "4500.00")):
+        site.land(deal(hour=hour, state="signed", amount=amount, title=f"t{hour}"), stream="deal")
+    site.land(deal(hour=15, state="signed", amount="4500.00", title="t15"), stream="deal")
+    site.land(deal(hour=16, state="void", amount="0.00"), stream="deal")
+    assert len(told(site, "deal.signed")) == 1, "it is signed once"
+    changes = sorted((row.data["before"], row.data["amount"]) for row in told(site, "deal.amended"))
+    assert changes == [(450000, 500000), (500000, 450000), (500000, 450000)], "a draft and a void deal are not amended"
+    assert {row.data["number"] for row in told(site, "deal.amended")} == {"d1"}
+
+
 def tag_events(site: Site) -> list[tuple[str, str]]:
     rows = [row for row in site.rows(Event) if row.kind.startswith("tag.")]
     return [
