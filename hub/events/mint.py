@@ -9,7 +9,7 @@
 | order.completed, order.cancelled | order ref | – | {number} | closed_at |
 | refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |
 | deal.signed | deal ref | – | {amount, currency, number} | effective_at |
-| deal.amended | deal ref | new amount + time of landing | {amount, before, currency, number} | changed_at |
+| deal.amended | deal ref | record hash + time of landing | {amount, before, currency, number} | changed_at |
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
 | invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
 | invoice.withdrawn | invoice request ref | – | {amount, currency, number} | changed_at |

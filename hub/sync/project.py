@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -50,33 +50,34 @@ class Projector:
         """Upsert rows and lines of orders, refunds, deals, invoice requests, staff, tags and chats; the events that follow."""
         found: dict[str, list[Found]] = {}
         made: dict[str, list[Made]] = {kind: [] for kind in TABLES}
-        renewed: set[str] = set()
+        renewed: dict[str, str] = {}
         for landing in landings:
             for rows in landing.made:
                 made[rows.kind].append(rows)
             if landing.known:
-                renewed.update(rows.ref for rows in landing.made)
+                renewed.update((rows.ref, landing.hash.hex()) for rows in landing.made)
             for record in landing.records:
                 if record["kind"] != "customer":
                     ref = f"{landing.account_id}|{record['id']}"
                     item = Found(ref, landing.account_id, landing.source_ref, landing.known, record)
                     found.setdefault(record["kind"], []).append(item)
         self._write_found(conn, found, now)
-        amended = self._amended(conn, [rows for rows in made["deal"] if rows.ref in renewed], now)
+        amended = self._amended(conn, [(rows, renewed[rows.ref]) for rows in made["deal"] if rows.ref in renewed], now)
         for kind, items in made.items():
             if items:
                 self._write_made(conn, kind, items, renewed)
         owner_checks.note(conn, [rows.ref for rows in made["deal"]])
         return amended + [event for items in made.values() for rows in items for event in rows.events]
 
-    def _amended(self, conn: Connection, deals: list[Made], now: int) -> list[EventRow]:
-        """The events of signed deals that are over another amount than before. Asked before the rows are written."""
+    def _amended(self, conn: Connection, deals: list[tuple[Made, str]], now: int) -> list[EventRow]:
+        """The events of signed deals (each with its record's hash) that are over another amount than before. Asked before the
+        rows are written."""
         names, events = columns("deal"), []
         stored = {
             row[0]: row[1:]
-            for row in select_in(conn, "deal", ("ref", "state", "amount", "deleted"), "ref", [rows.ref for rows in deals])
+            for row in select_in(conn, "deal", ("ref", "state", "amount", "deleted"), "ref", [rows.ref for rows, _ in deals])
         }
-        for rows in deals:
+        for rows, digest in deals:
             new = dict(zip(names, rows.row, strict=True))
             state, before, deleted = stored.get(rows.ref, ("", None, True))
             changed = before is not None and new["amount"] is not None and before != new["amount"]
@@ -84,7 +85,7 @@ class Projector:
                 data = {"amount": new["amount"], "before": before, "currency": new["currency"], "number": new["number"]}
                 # An amount that goes to and fro brings the same record twice: the time is part of the fact. A replay changes
                 # no amount and comes to no event.
-                fact, wanted = f"{new['amount']}|{now}", "deal.amended" in self.wanted
+                fact, wanted = f"{digest}|{now}", "deal.amended" in self.wanted
                 at = new["changed_at"] or now
                 events.append(mint("deal.amended", new["account_id"], rows.ref, at, now, data, fact=fact, pending=wanted))
         return events
@@ -97,7 +98,7 @@ class Projector:
                 (self.chats or Chats(self.ring)).write(conn, kind, found[kind], now)
 
     @staticmethod
-    def _write_made(conn: Connection, kind: str, items: list[Made], renewed: set[str]) -> None:
+    def _write_made(conn: Connection, kind: str, items: list[Made], renewed: Container[str]) -> None:
         _upsert(kind)(conn, [rows.row for rows in items])
         if kind in LINES:
             if renewed:

@@ -101,9 +101,10 @@ EXPECTED: dict[str, Any] = {
     "creason": ("profiles", "deal"),
     "ledger": ("merge", "split", "not_same"),
     "party": ("name", "code", "tax_id", "phone", "address"),
-    "step": ("send", "find", "finish", "retry", "cancel", "reverse"),
+    "step": ("send", "find", "finish", "retry", "cancel", "reverse", "amend"),
     "event": (
         "deal.signed",
+        "deal.amended",
         "deal.reversed",
         "order.paid",
         "order.completed",

@@ -194,4 +194,6 @@ def test_a_rule_takes_up_what_came_before_it(world: Any) -> None:
 
 def test_wanted_kinds(world: Any) -> None:
     world.rules({"on": "deal.signed", "to": "a", "make": "b"}, {"on": "order.paid", "to": "a", "make": "b", "per": "day"})
-    assert rules.wanted_kinds(world.hub.settings) == {"deal.signed", "deal.reversed", "order.paid", "refund.succeeded"}
+    assert rules.wanted_kinds(world.hub.settings) == {
+        "deal.signed", "deal.amended", "deal.reversed", "order.paid", "refund.succeeded",
+    }  # fmt: skip

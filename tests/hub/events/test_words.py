@@ -11,7 +11,7 @@ from hub.events.mint import KINDS
 
 SOURCES = sorted(Path(hub.events.__file__).parent.glob("*.py"))
 KEY = re.compile(r"\"((?:delivery|document|rule|settlement)\.[a-z_]+)\"")
-EVENTS = {*KINDS, "delivery.retry", "delivery.cancel", "delivery.reverse", "rule.take_up"}
+EVENTS = {*KINDS, "delivery.retry", "delivery.cancel", "delivery.reverse", "delivery.amend", "delivery.amended", "rule.take_up"}
 """Names of events and audit entries, not of errors."""
 
 
