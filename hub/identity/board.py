@@ -101,6 +101,12 @@ class Board:
             piece.recalled = True
         self.recalled = True
         self._begin(fresh)
+        for _ in range(2):
+            # Who else may be one with the neighbours decides whose they are.
+            more = [piece for piece in self.pieces.values() if piece.keys is None]
+            if not more or not self._look([(piece.ref, self._keys(piece).looked) for piece in more]):
+                break
+        self._decisions()
         return fresh
 
     def _keys(self, piece: Piece) -> Keys:
