@@ -29,6 +29,7 @@ from hub.identity.schema import Schema
 from hub.identity.store import Decision
 from hub.store import database
 from hub.store.bulk import driver
+from hub.store.migrate import upgrade, versions
 
 BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 2000
 """In bulk: records decided together, and such batches in one transaction; one by one: records in one transaction. AGAIN:
@@ -152,6 +153,8 @@ def store(url: str = "") -> Iterator[Hub]:
     if url:
         hub = Hub.open(Settings(data_dir=Path("var"), database_url=url))
         try:
+            if versions(hub.db)[0] is None:  # a database that is new to the hub
+                upgrade(hub.db)
             yield hub
         finally:
             hub.close()

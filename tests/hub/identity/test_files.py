@@ -94,3 +94,9 @@ def test_the_review_queue_is_answered_from_the_truth(tmp_path: Path) -> None:
     code, output, _ = run(tmp_path, rows(), "--answers", str(truth), "--ask", "0.25", "--json")
     assert code == 0
     assert json.loads(output)["asked"] <= 1, "a question is about two records, and one in four may be asked about"
+
+
+@pytest.mark.postgres
+def test_a_new_postgresql_database_is_made_ready(tmp_path: Path, postgres_schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(run(tmp_path, rows(), "--store", postgres_schema)[2]) == 4
