@@ -35,6 +35,10 @@ class KingdeeCloudSimulator(Simulator):
             "customer_group": "G01", "dept_number": "D01", "emp_number": "P07", "settlement_mark": MARK, "finish": "audit",
         }  # fmt: skip
 
+    def call_name(self) -> str:
+        """Method and path: a list and a save share one."""
+        return f"{request.method} {request.path}"
+
     def kill_tokens(self) -> None:
         """All tokens are dead."""
         self.gate.tokens.clear()

@@ -144,7 +144,7 @@ def test_two_tokens_a_minute_are_waited_for(sim, account) -> None:
     for _ in range(3):
         sim.kill_tokens()
         account().find(document())
-    assert sim.now() - NOW >= timedelta(seconds=25) and sim.calls["/jdyconnector/app_management/kingdee_auth_token"] > 3
+    assert sim.now() - NOW >= timedelta(seconds=25) and sim.calls["GET /jdyconnector/app_management/kingdee_auth_token"] > 3
 
 
 def test_the_budget_holds_tokens_back_before_the_platform_does() -> None:

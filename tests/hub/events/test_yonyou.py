@@ -1,4 +1,4 @@
-"""From signed deals and shop payments to approved documents in YonBIP and U8, on their simulators, with faults on the way."""
+"""From signed deals and shop payments to approved documents in YonBIP, U8, T+ and Kingdee Xingchen, with faults on the way."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ from hub.models import Account, Delivery
 from hub.sync import connect as connecting
 
 REAL_CONNECT = connecting.connect
-SAVES = {"yonyou": "receivable/save", "u8": "oughtreceive/add"}
-STEPS = {"yonyou": "receivable/submit", "u8": "oughtreceive/verify"}
+SAVES = {
+    "yonyou": "receivable/save", "u8": "oughtreceive/add", "chanjet": "saleDelivery/Create",
+    "kingdee_cloud": "POST /jdy/v2/scm/sal_out_bound",
+}  # fmt: skip
+STEPS = {
+    "yonyou": "receivable/submit", "u8": "oughtreceive/verify", "chanjet": "SaleDeliveryOpenApi/Audit",
+    "kingdee_cloud": "common_operate",
+}  # fmt: skip
 MONTH = 40 * 86_400.0
 
 
