@@ -247,6 +247,7 @@ class Settings(BaseSettings):
     clock_offset: float = 0.0
     source_order: list[str] = Field(default_factory=lambda: ["crm", "chat", "generic", "file", "shop", "finance"])
     golden: dict[str, FieldRule] = Field(default_factory=dict)
+    identity_preset: Literal["default", "careful"] = "default"
     rules: list[Rule] = Field(default_factory=list)
     notices: list[NoticeRule] = Field(default_factory=list)
     chat_keep_days: int = Field(default=180, ge=1, le=3650)

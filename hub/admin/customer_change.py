@@ -12,7 +12,7 @@ from hub.admin.customers import PROFILE, display_name, field_value, loaded, owne
 from hub.admin.i18n import pick
 from hub.admin.web import back, done, needs, page, the_hub, who
 from hub.identity import golden, service
-from hub.identity.sources import Ranks
+from hub.identity.sources import Sources
 
 pages = page("customer_change", "/customers")
 PREVIEW = ("display_name", "kind", "phones", "emails", "company", "region", "owner", "stage")
@@ -26,7 +26,7 @@ def _cards(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _preview(profiles: list[dict[str, Any]]) -> dict[str, Any]:
     """The golden record that these profiles alone would make."""
-    ranks = Ranks(the_hub())
+    ranks = Sources(the_hub()).rank
     wanted = select(PROFILE.c.ref, PROFILE.c.version, PROFILE.c.deleted)
     with the_hub().db.read() as conn:
         found = conn.execute(wanted.where(PROFILE.c.ref.in_([item["ref"] for item in profiles])))

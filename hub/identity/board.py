@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from hub.identity.cluster import Outcome
 from hub.identity.features import Features
 from hub.identity.frequency import Frequency, counted
 from hub.identity.keying import Keys, Plain, keys, role
-from hub.identity.parts import Tie, Ties, claims
+from hub.identity.parts import MANY, Tie, Ties, claims
 from hub.identity.quick import Component
 from hub.identity.store import MOST_HOLDERS, Decision, Store
 from hub.identity.unit import Unit, of_profile
@@ -149,7 +149,7 @@ class Board:
         customers: set[str] = set()
         for key, refs in rows.items():
             found = set(refs.values())
-            if len(found) > most(key[0]) or len(refs) >= MOST_HOLDERS:
+            if len(found) > most(key[0]):
                 self.crowds.add(key)
                 if role(key[0]) == "strong" and len(found) <= most(key[0]) + _JUST:
                     self.generic |= found
@@ -240,10 +240,23 @@ class Board:
             ties.tie(Tie(self._homes[customer], _ANY))
         for key, refs in self._shared.items():
             if key not in self.crowds:
-                ties.tie(Tie(refs, max(2 * most(key[0]), 12)))
+                for tie in self._tied(key, refs):
+                    ties.tie(tie)
         self.gone, touched = ties.gone, sorted(ties.touched)
         ties.gone, ties.touched, self._arrived, self._shared = set(), set(), {}, {}
         return {root: self._component(*ties.component(root)) for root in touched}
+
+    def _tied(self, key: Plain, refs: Mapping[str, None]) -> Iterable[Tie]:
+        """Those who share a key. Of many who share a number or mailbox: those of one name, and one of each name."""
+        bound = max(2 * most(key[0]), MANY // 2)
+        if len(refs) <= bound or role(key[0]) != "strong":
+            return [Tie(refs, bound)]
+        called: dict[str, list[str]] = defaultdict(list)
+        for ref in refs:
+            if ref in self.pieces:
+                called[label(key[0], self.pieces[ref].unit)].append(ref)
+        one_each = [inside[0] for inside in called.values()]
+        return [Tie(inside, _ANY) for inside in (*called.values(), one_each)] if len(called) <= most(key[0]) else []
 
     def alone(self) -> list[Unit]:
         """Units with which nothing here could be one."""
@@ -270,12 +283,28 @@ class Board:
         for said in self.same:
             if said.a in self.pieces and said.b in self.pieces:
                 yield said.a, said.b, True
+        yield from self._copies()
         yield from claims(changed.values())
 
+    def _copies(self) -> Iterable[tuple[str, str, bool]]:
+        """Profiles that say word for word the same, among those of a number or mailbox that many have."""
+        for key, refs in self._shared.items():
+            if len(refs) <= MANY or role(key[0]) != "strong" or key in self.crowds:
+                continue
+            first: dict[Any, str] = {}
+            for ref in refs:
+                unit = self.pieces[ref].unit if ref in self.pieces else None
+                if unit is not None and not unit.accounts and not unit.orders:
+                    other = first.setdefault(content(unit), ref)
+                    yield from [(other, ref, False)] if other != ref else []
+
+    def _parted(self, a: Collection[str], b: Collection[str]) -> bool:
+        return bool(self.different) and any(not self.different.get(ref, _NONE).isdisjoint(b) for ref in a)
+
     def _may_be_one(self, a: Collection[str], b: Collection[str], said: bool) -> bool:
-        """Whether a proof may join two: people have not parted them, and they are not of two kinds."""
-        if self.different and any(not self.different.get(ref, _NONE).isdisjoint(b) for ref in a):
-            return False
+        """Whether two are joined: never what people have parted; unless a person says so, only what is of one kind and code."""
+        if said or self._parted(a, b):
+            return not self._parted(a, b)
         units = [self.pieces[ref].unit for ref in (*a, *b)]
         if len({unit.kind for unit in units} - {""}) > 1:
             return False
@@ -286,7 +315,7 @@ class Board:
 
     def apart(self, a: Unit, b: Unit) -> bool:
         """Whether people have parted the two."""
-        return bool(self.different) and any(not self.different.get(ref, _NONE).isdisjoint(b.refs) for ref in a.refs)
+        return self._parted(a.refs, b.refs)
 
     def others(self, kind: str, value: str, a: Unit, b: Unit) -> float:
         """How much of a value is others' (see `hub.identity.score.Others`)."""
@@ -328,3 +357,11 @@ def label(kind: str, unit: Unit) -> str:
         if name.sounds:
             return " ".join(min(name.sounds))
     return ""
+
+
+_CONTENT = ("full", "latin", "nicked", "phones", "masks", "mails", "lands", "handles", "orgs", "places", "code", "genders")
+
+
+def content(unit: Unit) -> tuple[Any, ...]:
+    """All that a unit says, without who says it."""
+    return (unit.kind, *(frozenset(getattr(unit, name)) for name in _CONTENT))

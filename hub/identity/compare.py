@@ -9,6 +9,11 @@ from hub.identity.score import Context, Score
 from hub.identity.store import Evidence
 from hub.identity.unit import Unit
 
+ASKED = -1.0
+"""Bits that a name alone, or a masked number alone, reaches at most: it may raise a question, and never merges."""
+_NAMED = frozenset({"name", "gender", "nick", "orders"})
+_TOWNS = frozenset({"province", "city", "city_only", "district"})
+
 
 def forbidden(a: Unit, b: Unit, context: Context) -> str:
     """The rule by which two units are never one customer, '' when there is none."""
@@ -48,9 +53,22 @@ def compare(a: Unit, b: Unit, context: Context) -> Score:
     else:
         evidence = []
     bits = context.prior(kind) + sum(item.bits for item in evidence)
+    if kind == "person" and bits > ASKED and _alone(evidence):
+        return Score(ASKED, tuple(evidence))
     if kind == "person":
         return _with_alternatives(bits, evidence, context)
     return Score(bits, tuple(evidence))
+
+
+def _alone(evidence: list[Evidence]) -> bool:
+    """Whether too little speaks for the two: nothing but a name, or a name and a town where the telephones differ, or nothing
+    but two equal masks."""
+    gains = [item for item in evidence if item.bits > 0]
+    rest = [item for item in gains if item.kind not in _NAMED]
+    if not rest or [item.level for item in gains] == ["masks"]:
+        return True
+    towns = all(item.kind == "place" and item.level in _TOWNS for item in rest)
+    return towns and any(item.kind == "phone" and item.bits < 0 for item in evidence)
 
 
 def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) -> Score:

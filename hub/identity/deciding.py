@@ -1,4 +1,4 @@
-"""People's part in deciding who is who: the one way in which an answer, and its being taken back, reaches the engine."""
+"""The hub's own resolver, and the one way in which a person's answer, and its being taken back, reaches it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 
 from hub.core import Hub
 from hub.events.mint import insert_events
-from hub.identity.evidence import Weighing
+from hub.events.rules import wanted_kinds
 from hub.identity.fitted import Weights
+from hub.identity.records import Records
 from hub.identity.resolve import Resolver
-from hub.identity.sources import Ranks
+from hub.identity.sources import Sources
 from hub.identity.store import Decision
 from hub.identity.survivorship import rules_of
 from hub.store.bulk import Upsert
@@ -19,9 +20,16 @@ from hub.store.bulk import Upsert
 _insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",), update=("at",))
 
 
+def resolver(hub: Hub) -> Resolver:
+    """A resolver over the hub's accounts, with its settings and fitted weights."""
+    settings = hub.settings
+    wanted, rules = wanted_kinds(settings), rules_of(hub)
+    return Resolver(hub.ring, Sources(hub), wanted, settings.identity_preset, model=Weights(hub), rules=rules)
+
+
 def decide(hub: Hub, conn: Connection, decision: Decision, by: str, now: int) -> None:
     """Remember what a person said of two profiles, and act on it, in the caller's transaction."""
-    insert_events(conn, _weighing(hub).decide(conn, decision, by, now).events)
+    insert_events(conn, resolver(hub).decide(conn, decision, by, now).events)
 
 
 def reconsider(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -> None:
@@ -29,13 +37,9 @@ def reconsider(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -
     wanted = sorted(set(customers))
     # The oldest of the queue come first, and nothing else is as old as this.
     _insert_redo(conn, [(customer, "answer", 0) for customer in wanted])
-    insert_events(conn, _weighing(hub).redo(conn, now, most=len(wanted)).events)
+    insert_events(conn, resolver(hub).redo(conn, now, most=len(wanted)).events)
 
 
 def refresh(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -> None:
     """Make the golden records of these customers anew."""
-    Resolver(hub.ring, Ranks(hub), rules=rules_of(hub)).refresh(conn, sorted(set(customers)), now)
-
-
-def _weighing(hub: Hub) -> Weighing:
-    return Weighing(hub.ring, Ranks(hub), str, model=Weights(hub), rules=rules_of(hub))
+    Records(hub.ring, Sources(hub).rank, rules_of(hub)).refresh(conn, sorted(set(customers)), now)

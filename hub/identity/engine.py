@@ -65,7 +65,7 @@ class Engine:
         self.single_source, self.expected = single_source, expected
 
     def resolve(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
-        """Decide a batch and apply it to the store. A record that has not changed changes nothing."""
+        """Decide a batch and apply it to the store: also what of it says nothing new to identity, the store may keep."""
         with _no_collector(len(arrivals)):
             return self._resolved(store, arrivals)
 
@@ -73,7 +73,11 @@ class Engine:
         # Of its own, so that all that lay on the table is gone before the collector looks for cycles again.
         board = Board(store, self.blind, self.model, self.expected)
         pieces = board.arrive(arrivals)
-        return self._settle(store, board, pieces) if pieces else Change()
+        if pieces:
+            return self._settle(store, board, pieces)
+        change = Change()
+        store.apply(change)
+        return change
 
     def redo(self, store: Store, customers: Collection[str]) -> Change:
         """Look at stored customers again, with all that is known now."""

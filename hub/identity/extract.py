@@ -12,7 +12,8 @@ from hub.identity.normal.text import plain
 
 ACCOUNTS = frozenset({"unionid", "openid", "external_userid"})
 """Identifiers of accounts whose holder chooses the name that is shown."""
-_NO_KEYS = frozenset({"phone", "email", "credit_code"})
+_FIELDS = {"phone": "phones", "email": "emails", "credit_code": "tax_id"}
+"""Kinds of keys whose values are what the fields of these names hold."""
 _GENDER = {"1": "m", "2": "f", "m": "m", "f": "f", "male": "m", "female": "f", "男": "m", "女": "f", "男性": "m", "女性": "f"}
 _GIVEN = ("province", "city", "district", "town")
 _PHONE = re.compile(r"(?<!\d)1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)")
@@ -22,7 +23,7 @@ _PLACE = re.compile(r"(?:收货地址|收货|地址|住址|住)[:：\s]*(\S.{5,}
 
 def extract(record: dict[str, Any], at: int = 0, source: str = "") -> Features:
     """Features of a record. at: seconds since 1970; source: what tells one list of customers from another."""
-    fields = _unswapped(record["fields"])
+    fields = _unswapped(_with_keys(record))
     found = Features(source=source, at=at, proofs=_proofs(record))
     found.kind = _kind(fields)
     found.order = bool(fields.get("receiver_phones"))
@@ -40,8 +41,20 @@ def extract(record: dict[str, Any], at: int = 0, source: str = "") -> Features:
 
 
 def _proofs(record: dict[str, Any]) -> list[tuple[str, str, str]]:
-    found = [(kind, scope, codes.handle(value)) for kind, scope, value in record.get("keys", ()) if kind not in _NO_KEYS]
+    found = [(kind, scope, codes.handle(value)) for kind, scope, value in record.get("keys", ()) if kind not in _FIELDS]
     return [proof for proof in found if proof[2]]
+
+
+def _with_keys(record: dict[str, Any]) -> dict[str, Any]:
+    """The fields, with the numbers, mailboxes and codes that a mapping has given as keys alone."""
+    fields: dict[str, Any] = record["fields"]
+    for kind, _, value in record.get("keys", ()):
+        name = _FIELDS.get(kind)
+        if name == "tax_id":
+            fields = fields if fields.get(name) else {**fields, name: value}
+        elif name and value not in fields.get(name, ()):
+            fields = {**fields, name: [*fields.get(name, ()), value]}
+    return fields
 
 
 # -- cells in the wrong place
@@ -65,6 +78,9 @@ def _unswapped(fields: dict[str, Any]) -> dict[str, Any]:
         cells = fields.get("phones", ())
         if len(cells) == 1 and not _is_number(cells[0]) and names.name(cells[0]):
             return {**fields, "display_name": cells[0], "phones": [name]}
+    if fields.get("tax_id") and fields.get("company") and not fields.get("contact") and _person(name):
+        # A tax number is the organisation's: the person named beside it is whom one speaks to there.
+        return {**fields, "kind": "company", "display_name": fields["company"], "contact": name}
     for other in ("company", "contact"):
         if (cell := fields.get(other)) and _exchanged(name, cell, company_first=other == "contact"):
             return {**fields, "display_name": cell, other: name}

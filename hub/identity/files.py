@@ -23,8 +23,7 @@ from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
 from hub.identity import asking, rows
-from hub.identity.evidence import Weighing
-from hub.identity.resolve import Incoming
+from hub.identity.resolve import Incoming, Resolver
 from hub.identity.schema import Schema
 from hub.identity.store import Decision
 from hub.store import database
@@ -56,6 +55,10 @@ class Lists:
             self.numbers[source] = len(self.numbers) + 1
             self._names.append(source)
         return self.numbers[source]
+
+    def rank(self, number: int) -> int:
+        """Its place in the order of sources: as the lists come."""
+        return number
 
     def name(self, number: int) -> str:
         """What the list is called."""
@@ -200,7 +203,7 @@ class FileRun:
         self.hub, self.lists = hub, Lists()
         single = schema is not None and schema.single_source
         self.schema = schema
-        self.weighing = Weighing(hub.ring, lambda number: number, self.lists.name, preset, single_source=single)
+        self.resolver = Resolver(hub.ring, self.lists, preset=preset, single_source=single)
         self.outcome = Outcome()
 
     def load(self, path: Path, *, stream: bool = False) -> None:
@@ -240,7 +243,7 @@ class FileRun:
                 self.outcome.times.append(time.perf_counter() - began)
 
     def _resolve(self, conn: Connection, batch: list[Incoming]) -> None:
-        done = self.weighing.resolve(conn, batch, self.hub.now_us())
+        done = self.resolver.resolve(conn, batch, self.hub.now_us())
         insert_events(conn, done.events)
         self.outcome.merged += done.merged
         self.outcome.records += len(batch)
@@ -256,7 +259,7 @@ class FileRun:
         with self.hub.db.write() as conn:
             if conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is None:
                 return False
-            insert_events(conn, self.weighing.redo(conn, self.hub.now_us(), AGAIN).events)
+            insert_events(conn, self.resolver.redo(conn, self.hub.now_us(), AGAIN).events)
             return True
 
     def answer(self, truth: Mapping[str, str], share: float) -> None:
@@ -275,7 +278,7 @@ class FileRun:
                 break
             same = truth.get(a.split("|", 1)[1]) == truth.get(b.split("|", 1)[1])
             with self.hub.db.write() as conn:
-                done = self.weighing.decide(conn, Decision(a, b, "same" if same else "different"), "truth", self.hub.now_us())
+                done = self.resolver.decide(conn, Decision(a, b, "same" if same else "different"), "truth", self.hub.now_us())
                 insert_events(conn, done.events)
             asked |= {a, b}
             answers += 1

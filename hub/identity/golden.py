@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from hub.identity import normalise
+from hub.identity.normal import codes, names, orgs
 from hub.identity.survivorship import LISTS, Rules
 from hub.identity.survivorship import View as View
 from hub.security.keyring import KeyRing
@@ -78,8 +78,8 @@ def _with_kind(golden: Golden, ref: str) -> Golden:
         if "display_name" not in golden and "tax_id" not in golden:
             return golden
         name = golden.get("display_name", {}).get("value", "")
-        if normalise.credit_code(golden.get("tax_id", {}).get("value", "")) or normalise.is_organisation(name):
+        if codes.credit_code(golden.get("tax_id", {}).get("value", "")) or orgs.is_organisation(name):
             golden["kind"] = {"value": "company", "from": ref}
-        elif normalise.is_person(name) or normalise.surname_of_titled(name):
+        elif (told := names.name(name)) is not None and told.kind in ("full", "title"):
             golden["kind"] = {"value": "person", "from": ref}
     return golden

@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlalchemy import select as sa_select
-from sqlmodel import col, insert, select, update
+from sqlmodel import col, insert, update
 
 from hub.events.mint import EventRow, mint
-from hub.identity.groups import Reason
-from hub.models import CustomerAlias, LedgerEntry, NotSame
+from hub.models import CustomerAlias, LedgerEntry
 from hub.models.base import table
 from hub.store.bulk import Upsert, delete_in, many, select_in
 from hub.store.types import from_us
 
-_insert_not_same = Upsert("not_same", ("a", "b", "by", "at"), ("a", "b"))
 _insert_alias = Upsert("customer_alias", ("id", "customer_id", "at"), ("id",), update=("customer_id", "at"))
 
 
@@ -35,49 +33,17 @@ def lock(conn: Connection) -> None:
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
-class Merge(NamedTuple):
-    """Customer ``loser`` goes into ``survivor``."""
-
-    survivor: str
-    loser: str
-    reason: Reason | None
-    by: str
-
-
 def survivor(conn: Connection, customers: Sequence[str]) -> str:
     """The customer that keeps its id: most profiles, then oldest."""
     rows = select_in(conn, "customer", ("id", "profiles", "created_at"), "id", customers)
     return str(min(rows, key=lambda row: (-row[1], row[2], row[0]))[0])
 
 
-def move(conn: Connection, profiles: Iterable[str], target: str) -> None:
-    """Put profiles and their keys under another customer."""
-    for ref in profiles:
-        conn.execute(text("UPDATE profile SET customer_id = :c WHERE ref = :r"), {"c": target, "r": ref})
-        conn.execute(text("UPDATE identity_key SET customer_id = :c WHERE profile_ref = :r"), {"c": target, "r": ref})
-
-
-def merge(conn: Connection, merges: Iterable[Merge], now: int, wanted: frozenset[str] = frozenset()) -> list[EventRow]:
-    """Carry out merges; the caller refreshes the survivors' golden records. Returns the events to insert."""
-    events = []
-    for item in merges:
-        moved = [row[0] for row in select_in(conn, "profile", ("ref",), "customer_id", [item.loser])]
-        move(conn, moved, item.survivor)
-        values = {"state": "merged", "into": item.survivor, "now": now, "id": item.loser}
-        conn.execute(
-            text("UPDATE customer SET state = :state, merged_into = :into, profiles = 0, changed_at = :now WHERE id = :id"),
-            values,
-        )
-        conn.execute(
-            update(CustomerAlias).where(col(CustomerAlias.customer_id) == item.loser).values(customer_id=item.survivor)
-        )
-        _insert_alias(conn, [(item.loser, item.survivor, now)])
-        conn.execute(text("DELETE FROM search_token WHERE customer_id = :id"), {"id": item.loser})
-        rule = item.reason.kind if item.reason else "manual"
-        evidence = {"key": rule, "with": item.reason.profile} if item.reason else {}
-        entry = write(conn, "merge", item.survivor, item.loser, moved, rule, evidence, item.by, now)
-        events.append(_event("customer.merged", item.survivor, item.loser, moved, entry, now, wanted))
-    return events
+def move(conn: Connection, profiles: Iterable[tuple[str, str]]) -> None:
+    """Put profiles (ref, customer) and their keys under other customers."""
+    rows = [(customer, ref) for ref, customer in profiles]
+    many(conn, "UPDATE profile SET customer_id = {0} WHERE ref = {0}", rows)
+    many(conn, "UPDATE identity_key SET customer_id = {0} WHERE profile_ref = {0}", rows)
 
 
 class Booked(NamedTuple):
@@ -148,32 +114,7 @@ def write(
     return int(conn.execute(insert(LedgerEntry).values(**values).returning(col(LedgerEntry.id))).scalar_one() or 0)
 
 
-def part(conn: Connection, ones: Iterable[str], others: Sequence[str], by: str, now: int) -> None:
-    """Remember for ever that each of ``ones`` and each of ``others`` are not the same customer."""
-    _insert_not_same(conn, [(*sorted((a, b)), by, now) for a in ones for b in others])
-
-
-def unpart(conn: Connection, ones: Iterable[str], others: Sequence[str]) -> None:
-    """Take such decisions back."""
-    for a in ones:
-        for b in others:
-            low, high = sorted((a, b))
-            conn.execute(text("DELETE FROM not_same WHERE a = :a AND b = :b"), {"a": low, "b": high})
-
-
-def parted(conn: Connection, profiles: Iterable[str]) -> set[tuple[str, str]]:
-    """Pairs of profiles that a person has parted, of which at least one is among these."""
-    refs = list(profiles)
-    rows = [row for side in "ab" for row in select_in(conn, "not_same", ("a", "b"), side, refs)]
-    return {(row[0], row[1]) for row in rows}
-
-
 def entry(conn: Connection, number: int) -> LedgerEntry | None:
     """A ledger entry."""
     row = conn.execute(sa_select(table(LedgerEntry)).where(col(LedgerEntry.id) == number)).first()
     return LedgerEntry(**row._asdict()) if row else None
-
-
-def not_same_count(conn: Connection) -> int:
-    """How many decisions of people there are."""
-    return len(conn.execute(select(NotSame.a)).all())

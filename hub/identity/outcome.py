@@ -107,6 +107,8 @@ class Writer:
             self._first.add(customer)
             return Link(ref, customer, None, "new", 0.0, self.model.version)
         if reason is None:
+            if (said := self._said(ref)) is not None:
+                return Link(ref, customer, said, "person", 99.0, self.model.version)
             unit = self.board.pieces[ref].unit
             for proof in sorted(unit.proofs):
                 for other in self.board.index.get(("=" + proof[0], f"{proof[1]}\x1f{proof[2]}"), ()):
@@ -115,6 +117,10 @@ class Writer:
             return Link(ref, customer, None, "new", 0.0, self.model.version)
         outside = reason.b if ref in reason.a.refs else reason.a
         return Link(ref, customer, outside.refs[0], "score", reason.score.bits, self.model.version, reason.score.evidence)
+
+    def _said(self, ref: str) -> str | None:
+        """The profile that a person has said to be the same as this one, None where nobody did."""
+        return next((d.b if d.a == ref else d.a for d in self.board.same if ref in (d.a, d.b)), None)
 
     def _receivers(self, unit: Unit) -> None:
         """Count how often an account's new order goes to somebody else than another order of it: presents, borrowed numbers."""

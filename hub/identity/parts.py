@@ -5,7 +5,8 @@ Both are kept while more comes to the table, so that only what is touched by it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from hub.identity.unit import Unit, join
@@ -13,6 +14,10 @@ from hub.identity.unit import Unit, join
 Refs = Collection[str]
 May = Callable[[Refs, Refs, bool], bool]
 """Whether two groups may be one; and whether a person said so."""
+
+
+MANY = 24
+"""Atoms of which each is compared with each."""
 
 
 class Tie(NamedTuple):
@@ -107,7 +112,7 @@ class Ties:
         for tie in self._ties.get(root, {}).values():
             found = sorted({place[atoms.root(ref)] for ref in tie.refs if ref in self._alone})
             if 1 < len(found) <= tie.bound:
-                pairs.update([(i, j) for at, i in enumerate(found) for j in found[at + 1 :]])
+                pairs.update(compared(found))
         return [self._unit(head) for head in heads], sorted(pairs)
 
     def _unit(self, head: str) -> Unit:
@@ -119,6 +124,13 @@ class Ties:
         if found is None:
             found = self._made[key] = join([self._alone[ref] for ref in key])
         return found
+
+
+def compared(places: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """The pairs that are compared among ascending atoms: each with each; of many, the first with all and neighbours."""
+    if len(places) <= MANY:
+        return combinations(places, 2)
+    return ((places[0], places[1]), *((places[0], other) for other in places[2:]), *pairwise(places[1:]))
 
 
 def claims(holders: Iterable[list[str]]) -> Iterable[tuple[str, str, bool]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hub.identity.store import Evidence, Link, Review
+from hub.identity.store import Evidence, Review
 
 Text = tuple[str, str]
 """zh, en."""
@@ -78,6 +78,7 @@ _LEVELS |= {
 _LEVELS |= {"differ": ("不同", "different")}
 _RULES: dict[str, Text] = {
     "new": ("这个客户的第一份档案。", "First profile of this customer."),
+    "score": ("按证据归入。", "Put here by evidence."),
     "person": ("由人工归入。", "Put here by a person."),
     "redo": ("重新核对后归入。", "Put here when looked at again."),
     "kinds": ("一个是个人，一个是单位。", "One is a person, the other an organisation."),
@@ -90,7 +91,6 @@ _REASONS: dict[str, Text] = {
     "conflict": ("有力的证据互相矛盾", "strong evidence contradicts itself"),
     "ambiguous": ("不止一个客户同样符合", "more than one customer fits equally well"),
 }
-_PROOF: Text = ("平台账号相同（{kind}），必为同一客户。", "The same account ({kind}): one customer for certain.")
 
 
 def say(text: Text, lang: str) -> str:
@@ -121,22 +121,16 @@ def balance(items: Iterable[Evidence], lang: str) -> str:
     return say(("。", ". "), lang).join(parts) + say(("。", "."), lang) if parts else ""
 
 
-def link(item: Link, lang: str) -> str:
-    """Why a profile is with its customer."""
-    if item.rule in _RULES:
-        return say(_RULES[item.rule], lang)
-    if item.rule.startswith("proof:"):
-        return say(_PROOF, lang).format(kind=item.rule.partition(":")[2])
-    told = balance(item.evidence, lang)
-    total = (f"合计 {item.bits:+.1f} 比特（模型 {item.model}）。", f" Sum {item.bits:+.1f} bits (model {item.model}).")
-    return told + say(total, lang)
+def rule(name: str, lang: str) -> str:
+    """A rule without evidence of its own."""
+    return say(_RULES.get(name, (name, name)), lang)
 
 
-def apart(rule: str, lang: str) -> str:
+def apart(name: str, lang: str) -> str:
     """The rule that keeps two apart."""
-    if rule == "person":
+    if name == "person":
         return say(("有人判定不是同一客户。", "A person has said that they are not the same."), lang)
-    return say(_RULES.get(rule, (rule, rule)), lang)
+    return rule(name, lang)
 
 
 def question(item: Review, lang: str) -> str:

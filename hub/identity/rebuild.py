@@ -21,7 +21,7 @@ from hub.identity.extract import extract
 from hub.identity.features import Features
 from hub.identity.frequency import counted
 from hub.identity.keying import Plain, keys, role
-from hub.identity.sources import Ranks
+from hub.identity.sources import Sources
 from hub.identity.sql import delete_blocks, open_features, seal_features
 from hub.identity.survivorship import GONE, View, rules_of
 from hub.identity.unit import join, of_profile
@@ -94,11 +94,11 @@ def _begun(hub: Hub, name: str) -> tuple[str, Counter[str]]:
 
 
 def _records(hub: Hub, conn: Connection, customers: Sequence[str]) -> Counter[str]:
-    ranks, rules = Ranks(hub), rules_of(hub)
+    rank_of, rules = Sources(hub).rank, rules_of(hub)
     views: dict[str, list[View]] = {cid: [] for cid in customers}
     columns = ("ref", "account_id", "version", "data", "customer_id", "deleted")
     for ref, account, version, data, cid, deleted in select_in(conn, "profile", columns, "customer_id", customers):
-        rank = ranks(account) + (GONE if deleted else 0)
+        rank = rank_of(account) + (GONE if deleted else 0)
         views[cid].append(View(ref, rank, version, golden.read_profile(hub.ring, ref, data)))
     made = composed(conn, hub.ring, views, rules)
     stored = select_in(conn, "customer", ("id", "data"), "id", customers)
@@ -144,17 +144,15 @@ class _Features:
         return changed
 
     def _read(self, conn: Connection, customers: Sequence[str]) -> dict[str, list[_Row]]:
-        columns = ("ref", "customer_id", "nr", "data", "features", "blocks_digest", "deleted")
-        stored = [
-            row for row in select_in(conn, "profile", columns, "customer_id", customers) if row[4] is not None and not row[6]
-        ]
+        columns = ("ref", "customer_id", "nr", "data", "features", "blocks_digest")
+        stored = [row for row in select_in(conn, "profile", columns, "customer_id", customers) if row[4] is not None]
         joining: dict[str, set[bytes]] = {}
         for ref, digest in select_in(
             conn, "identity_key", ("profile_ref", "digest"), "profile_ref", [row[0] for row in stored]
         ):
             joining.setdefault(ref, set()).add(bytes(digest))
         found: dict[str, list[_Row]] = {}
-        for ref, cid, nr, data, sealed, blocks, _ in sorted(stored):
+        for ref, cid, nr, data, sealed, blocks in sorted(stored):
             old, text_ = Features.load(open_features(self._ring, ref, sealed)), bytes(blocks or b"")
             cut = frozenset(text_[place : place + BLOCK] for place in range(0, len(text_), BLOCK))
             row = _Row(ref, nr, old, self._made(ref, data, old), cut, frozenset(joining.get(ref, ())))

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from math import log2
 
 from hub.identity.normal.addresses import Place
+from hub.identity.normal.name_tables import GIVEN_COMMON, SURNAMES
 from hub.identity.normal.names import Name
 from hub.identity.normal.phones import seven
 from hub.identity.score import Context, any_one_wrong, one_wrong
 from hub.identity.store import Evidence
 from hub.identity.unit import Unit, domain_label
+
+_USUAL = 0.001
+"""Share of people from which on a surname is a usual one."""
 
 
 def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
@@ -112,7 +116,7 @@ def _name(a: Unit, b: Unit, context: Context) -> Evidence | None:
     for one, other in ((a, b), (b, a)):
         if one.latin and (other.full or other.latin) and not one.full:
             return _letters(one, other, context)
-    return _nicked(a, b, context) or _surname(a, b, context)
+    return _nicked(a, b, context) or _surname(a, b, context) or _misnamed(a, b, context)
 
 
 def _sounding(some: Mapping[str, Name], others: Mapping[str, Name], context: Context) -> Evidence | None:
@@ -171,6 +175,16 @@ def _nicked(a: Unit, b: Unit, context: Context) -> Evidence | None:
                 share = context.frequency.surname_sound(name.sounds[0][0]) * 3e-4
                 found = _better(found, _level(context, "name", "sound", share))
     return found
+
+
+def _misnamed(a: Unit, b: Unit, context: Context) -> Evidence | None:
+    """What one calls himself reads like a real name (a usual surname, usual characters) and is not the other's."""
+    for one, other in ((a, b), (b, a)):
+        for name in one.nicked.values() if other.full else ():
+            usual = SURNAMES.get(name.surname, 0.0) > _USUAL and all(char in GIVEN_COMMON for char in name.given)
+            if name.kind == "full" and usual and not any(_near(name, own) for own in other.full.values()):
+                return _level(context, "name", "nick_differ")
+    return None
 
 
 def _surname(a: Unit, b: Unit, context: Context) -> Evidence | None:

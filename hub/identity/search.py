@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from hub.identity import normalise
+from hub.identity.normal.name_tables import PLACEHOLDERS
+from hub.identity.normal.text import tight
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Upsert, many, select_in
 
@@ -32,9 +33,16 @@ def initial(char: str) -> str:
     return pinyin(char, style=Style.FIRST_LETTER, errors="default")[0][0].lower()
 
 
+@lru_cache(maxsize=65536)
+def plain_name(value: str) -> str:
+    """A name as it is searched for: one width, simplified, no spaces, lower case; '' for masks and placeholders."""
+    plain = tight(value).lower()
+    return "" if "*" in plain or (len(plain) > 1 and plain in PLACEHOLDERS) else plain
+
+
 def _of_name(value: str) -> set[str]:
-    plain = normalise.name(value)
-    if plain is None:
+    plain = plain_name(value)
+    if not plain:
         return set()
     pairs = {plain[i : i + 2] for i in range(len(plain) - 1)} or {plain}
     if len(plain) > 6:
@@ -55,7 +63,7 @@ def tokens(ring: KeyRing, fields: dict[str, Any]) -> set[bytes]:
 
 def queries(ring: KeyRing, text: str) -> list[list[bytes]]:
     """Sets of tokens that a customer must all have to match the text; the first that finds somebody counts."""
-    plain = normalise.name(text) or ""
+    plain = plain_name(text)
     pieces = {plain[i : i + 2] for i in range(len(plain) - 1)} or ({plain} if plain else set())
     asked = [pieces]
     if plain.isascii() and plain.isalpha() and len(plain) <= 6:

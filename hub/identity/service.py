@@ -12,11 +12,9 @@ from sqlmodel import col, select, update
 from hub.core import Hub
 from hub.events.mint import insert_events, mint
 from hub.events.rules import wanted_kinds
-from hub.identity import explain, golden, ledger, normalise, search
+from hub.identity import deciding, decisions, explain, golden, ledger, search
+from hub.identity.digests import digest_of
 from hub.identity.ids import new_id
-from hub.identity.resolve import Resolver
-from hub.identity.sources import Ranks
-from hub.identity.survivorship import rules_of
 from hub.models import Account, Customer, CustomerAlias, Deal, LedgerEntry, Order, Profile, Tag, TagAssignment
 from hub.models.base import table
 from hub.security import audit
@@ -29,10 +27,6 @@ class IdentityFault(ValueError):
     def __init__(self, zh: str, en: str) -> None:
         self.zh, self.en = zh, en
         super().__init__(en)
-
-
-def _resolver(hub: Hub) -> Resolver:
-    return Resolver(hub.ring, Ranks(hub), wanted_kinds(hub.settings), rules_of(hub))
 
 
 def current_id(conn: Connection, customer_id: str) -> str | None:
@@ -58,8 +52,8 @@ def find(hub: Hub, query: str, limit: int = 50) -> list[dict[str, Any]]:
         ids = _by_number(conn, query) or _by_key(hub, conn, query) or _by_tokens(hub, conn, query, limit * 4)
         rows = select_in(conn, "customer", ("id", "kind", "state", "data", "profiles", "changed_at"), "id", ids)
     found = [_summary(hub, row) for row in rows if row[2] == "active"]
-    plain = normalise.name(query) or ""
-    found.sort(key=lambda item: (plain not in (normalise.name(item["display_name"] or "") or ""), -item["changed_us"]))
+    plain = search.plain_name(query)
+    found.sort(key=lambda item: (plain not in search.plain_name(item["display_name"] or ""), -item["changed_us"]))
     return found[:limit]
 
 
@@ -99,9 +93,8 @@ def _by_number(conn: Connection, query: str) -> list[str]:
 
 
 def _by_key(hub: Hub, conn: Connection, query: str) -> list[str]:
-    candidates = [("phone", "", normalise.mobile(query)), ("email", "", normalise.email(query))]
-    candidates.append(("credit_code", "", normalise.credit_code(query)))
-    digests = [hub.ring.blind(kind, scope, value) for kind, scope, value in candidates if value]
+    asked = (digest_of(hub.ring, kind, "", query) for kind in ("phone", "email", "credit_code"))
+    digests = [digest for digest in asked if digest is not None]
     found = [row[0] for row in select_in(conn, "identity_key", ("customer_id",), "digest", digests)]
     if not found:
         accounts = conn.execute(select(Account.id)).scalars().all()
@@ -184,7 +177,10 @@ def _ledger(conn: Connection, cid: str) -> list[dict[str, Any]]:
     mine = (col(LedgerEntry.customer_id) == cid) | (col(LedgerEntry.other_id) == cid)
     rows = conn.execute(sa_select(table(LedgerEntry)).where(mine).order_by(col(LedgerEntry.id).desc())).mappings()
     says = ("zh", "en")
-    return [{**r, "sentence": {lang: explain.entry(r["kind"], r["rule"], r["by"], lang) for lang in says}} for r in rows]
+    return [
+        {**r, "sentence": {lang: explain.entry(r["kind"], r["rule"], r["by"], r["evidence"], lang) for lang in says}}
+        for r in rows
+    ]
 
 
 # ---------------------------------------------------------------- deciding
@@ -200,10 +196,13 @@ def merge(hub: Hub, a: str, b: str, *, by: str) -> str:
         target = ledger.survivor(conn, [one, two])
         loser = two if target == one else one
         sides = [[row[0] for row in select_in(conn, "profile", ("ref",), "customer_id", [cid])] for cid in (one, two)]
-        ledger.unpart(conn, sides[0], sides[1])
         now = hub.now_us()
-        events = ledger.merge(conn, [ledger.Merge(target, loser, None, by)], now, wanted_kinds(hub.settings))
-        _resolver(hub).refresh(conn, [target], now)
+        decisions.join(conn, sides[0], sides[1], by, now)
+        moved = sides[1] if loser == two else sides[0]
+        ledger.move(conn, [(ref, target) for ref in moved])
+        booked = [ledger.Booked(target, loser, moved, "person", {}, by)]
+        events = ledger.book_merges(conn, booked, now, wanted_kinds(hub.settings))
+        deciding.refresh(hub, conn, [target], now)
         insert_events(conn, events)
         audit.record(conn, by, "customer.merge", target, other=loser)
     return target
@@ -223,7 +222,7 @@ def split(hub: Hub, customer_id: str, profile_refs: Sequence[str], *, by: str) -
                 "choose some of this customer's profiles: at least one to take out, at least one to stay",
             )
         now = hub.now_us()
-        conn.execute(update(Profile).where(col(Profile.ref).in_(moved)).values(rule="manual", evidence={"from": cid}))
+        conn.execute(update(Profile).where(col(Profile.ref).in_(moved)).values(rule="person", evidence={"from": cid}))
         fresh = _separate(conn, hub, cid, moved, rest, new_id(now), by, now)
         audit.record(conn, by, "customer.split", cid, new=fresh, profiles=len(moved))
     return fresh
@@ -232,10 +231,10 @@ def split(hub: Hub, customer_id: str, profile_refs: Sequence[str], *, by: str) -
 def _separate(
     conn: Connection, hub: Hub, cid: str, moved: Sequence[str], rest: Sequence[str], target: str, by: str, now: int
 ) -> str:
-    ledger.move(conn, moved, target)
-    ledger.part(conn, moved, rest, by, now)
-    entry = ledger.write(conn, "split", cid, target, moved, "manual", {"stay": len(rest)}, by, now)
-    _resolver(hub).refresh(conn, [cid, target], now)
+    ledger.move(conn, [(ref, target) for ref in moved])
+    decisions.part(conn, moved, rest, by, now)
+    entry = ledger.write(conn, "split", cid, target, moved, "person", {"stay": len(rest)}, by, now)
+    deciding.refresh(hub, conn, [cid, target], now)
     pending = "customer.split" in wanted_kinds(hub.settings)
     account = int(moved[0].split("|")[0])
     insert_events(conn, [mint("customer.split", account, cid, now, now, {"other": target}, fact=str(entry), pending=pending)])

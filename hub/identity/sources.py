@@ -1,4 +1,4 @@
-"""The order of sources: whose value wins in the golden record."""
+"""The lists of customers that the hub reads, one an account: whose value wins in the golden record, and which is which."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ from hub.core import Hub
 from hub.models import Account
 
 
-class Ranks:
-    """The place of an account's source in ``settings.source_order``; unknown ones come last."""
+class Sources:
+    """Implements `hub.identity.resolve.Lists` for the hub's accounts."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._known: dict[int, int] = {}
+        self._ranks: dict[int, int] = {}
+        self._names: dict[int, str] = {}
 
-    def __call__(self, account_id: int) -> int:
-        if account_id not in self._known:
+    def rank(self, account_id: int) -> int:
+        """The place of the account's source in ``settings.source_order``; unknown ones come last."""
+        if account_id not in self._ranks:
             self._load()
-        return self._known.get(account_id, 99)
+        return self._ranks.get(account_id, 99)
+
+    def name(self, account_id: int) -> str:
+        """The account's platform and number."""
+        if account_id not in self._names:
+            self._load()
+        return self._names.get(account_id, f"?:{account_id}")
 
     def _load(self) -> None:
         order = self._hub.settings.source_order
@@ -28,4 +36,5 @@ class Ranks:
                 # A connector may have been uninstalled while what it brought stays.
                 installed = registry.entries().get(platform)
                 category = installed.manifest.category if installed else ""
-                self._known[account_id] = order.index(category) if category in order else 98
+                self._ranks[account_id] = order.index(category) if category in order else 98
+                self._names[account_id] = f"{platform}:{account_id}"

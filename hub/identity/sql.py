@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from hub.events.mint import EventRow
-from hub.identity import asking, ledger
+from hub.identity import asking, decisions, ledger
 from hub.identity.digests import BLOCK, JOINING
 from hub.identity.store import MOST_HOLDERS, Change, Decision, Evidence, Holder, Link, Profile, Saved
 from hub.security.keyring import KeyRing
@@ -36,7 +36,6 @@ _RELATION = ("a", "b", "kind", "bits", "evidence", "at")
 _upsert_relation = Upsert("identity_relation", _RELATION, ("a", "b", "kind"), update=("bits", "evidence"))
 _REVIEW = ("a", "b", "reason", "bits", "worth", "evidence", "weights", "state", "by", "at")
 _upsert_review = Upsert("identity_review", _REVIEW, ("a", "b"), update=("reason", "bits", "worth", "evidence", "weights"))
-_upsert_decision = Upsert("identity_decision", ("a", "b", "verdict", "by", "at"), ("a", "b"), update=("verdict", "by", "at"))
 _insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",))
 
 _COUNT = (
@@ -44,7 +43,6 @@ _COUNT = (
     "ON CONFLICT (kind, value) DO UPDATE SET n = identity_count.n + excluded.n"
 )
 _RELINK = "UPDATE profile SET rule = {0}, bits = {0}, evidence = {0} WHERE ref = {0}"
-_ANSWERED = 'UPDATE identity_review SET state = {0}, "by" = {0} WHERE a = {0} AND b = {0}'
 _RENEW = "UPDATE profile SET source_ref = {0}, data = {0}, hash = {0}, version = {0}, deleted = false WHERE ref = {0}"
 _REBLOCK = "UPDATE profile SET blocks_digest = {0} WHERE ref = {0}"
 _CLOSE = "UPDATE identity_review SET state = 'closed' WHERE state IN ('open', 'kept') AND a = {0} AND b = {0}"
@@ -55,13 +53,16 @@ _HOLDERS = {
 
 
 class Stored(NamedTuple):
-    """A profile as it stands. features is sealed."""
+    """A profile as it stands. features is sealed. hash, version, source_ref: what it was last made of, where that was read."""
 
     customer: str
     nr: int
     features: bytes | None
     blocks: bytes
-    deleted: bool
+    deleted: bool = False
+    hash: bytes = b""
+    version: int = 0
+    source_ref: str = ""
 
 
 @dataclass(slots=True)
@@ -122,13 +123,13 @@ class SqlStore:
     # -- reading
 
     def known(self, refs: Collection[str]) -> Mapping[str, Profile]:
-        """The stored profiles among refs."""
+        """The stored profiles among refs. One whose features are not there (of an older version of the hub) has none."""
         asked = [ref for ref in refs if ref not in self.stored and ref not in self.bodies]
         self.stored |= load(self.conn, asked)
         found = {}
         for ref in refs:
             row = self.stored.get(ref)
-            if row is not None and row.features is not None and not row.deleted:
+            if row is not None:
                 found[ref] = self._profile(ref, row.customer, row.features)
         return found
 
@@ -143,22 +144,19 @@ class SqlStore:
 
     def members(self, customers: Collection[str]) -> Iterable[Profile]:
         """All profiles of the customers."""
-        columns = ("ref", "customer_id", "features", "nr", "blocks_digest", "deleted")
-        for ref, customer, features, nr, blocks, deleted in select_in(self.conn, "profile", columns, "customer_id", customers):
-            if features is not None and not deleted:
-                self.stored.setdefault(ref, Stored(customer, nr, features, bytes(blocks or b""), False))
+        columns = ("ref", "customer_id", "features", "nr", "blocks_digest")
+        for ref, customer, features, nr, blocks in select_in(self.conn, "profile", columns, "customer_id", customers):
+            if features is not None:
+                self.stored.setdefault(ref, Stored(customer, nr, features, bytes(blocks or b"")))
                 yield self._profile(ref, customer, features)
 
-    def _profile(self, ref: str, customer: str, features: bytes) -> Profile:
+    def _profile(self, ref: str, customer: str, features: bytes | None) -> Profile:
         self._homes.setdefault(ref, customer)
-        return Profile(ref, customer, open_features(self.ring, ref, features))
+        return Profile(ref, customer, open_features(self.ring, ref, features) if features is not None else b"")
 
     def decisions(self, refs: Collection[str]) -> Iterable[Decision]:
         """People's decisions about these profiles."""
-        if driver(self.conn).execute("SELECT 1 FROM identity_decision LIMIT 1").fetchone() is None:
-            return []
-        rows = {row for side in "ab" for row in select_in(self.conn, "identity_decision", ("a", "b", "verdict"), side, refs)}
-        return [Decision(a, b, verdict) for a, b, verdict in sorted(rows)]
+        return decisions.among(self.conn, refs)
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """All counters."""
@@ -178,9 +176,7 @@ class SqlStore:
 
     def decide(self, decision: Decision) -> None:
         """Remember for ever what a person said, and take the question off the queue."""
-        a, b = sorted(decision[:2])
-        _upsert_decision(self.conn, [(a, b, decision.verdict, self.by, self.now)])
-        many(self.conn, _ANSWERED, [(decision.verdict, self.by, a, b)])
+        decisions.remember(self.conn, [(decision.a, decision.b)], decision.verdict, self.by, self.now)
 
     def apply(self, change: Change) -> None:
         """Write what a batch did."""
@@ -212,7 +208,7 @@ class SqlStore:
         """Profiles that are new or have other features, with their keys."""
         numbers = self._numbers([item.ref for item in saved if item.ref not in self.stored])
         for ref, nr in numbers.items():
-            self.stored[ref] = Stored("", nr, None, b"", deleted=False)
+            self.stored[ref] = Stored("", nr, None, b"")
         pack = self.ring.packer()
         _upsert_profile(self.conn, [self._row(item, links.get(item.ref), pack) for item in saved])
         self._rekey(saved)
@@ -261,9 +257,7 @@ class SqlStore:
         return rule, bits, evidence if evidence is None or isinstance(evidence, str) else orjson.dumps(evidence).decode()
 
     def _move(self, moved: Sequence[Saved]) -> None:
-        rows = [(item.customer, item.ref) for item in moved]
-        many(self.conn, "UPDATE profile SET customer_id = {0} WHERE ref = {0}", rows)
-        many(self.conn, "UPDATE identity_key SET customer_id = {0} WHERE profile_ref = {0}", rows)
+        ledger.move(self.conn, [(item.ref, item.customer) for item in moved])
         if more := [item for item in moved if item.keys]:
             many(self.conn, _REBLOCK, [(_blocks(item), item.ref) for item in more])
             self._rekey(more)
@@ -279,6 +273,7 @@ class SqlStore:
             home = self._homes.get(saved.ref)
             if home is not None and home != saved.customer:
                 left.setdefault(home, []).append(saved.ref)
+        self._bring_along(change, left)
         merges = [
             ledger.Booked(m.survivor, m.loser, left.get(m.loser, []), m.link.rule, facts(m.link), self.by)
             for m in change.merges
@@ -286,6 +281,14 @@ class SqlStore:
         self.events += ledger.book_merges(self.conn, merges, self.now, self.wanted)
         splits = [ledger.Booked(s.customer, s.target, s.refs, s.rule, {}, self.by) for s in change.splits]
         self.events += ledger.book_splits(self.conn, splits, self.now, self.wanted)
+
+    def _bring_along(self, change: Change, left: dict[str, list[str]]) -> None:
+        """Profiles of merged customers that the engine did not see, because they have no features, go with the others."""
+        went = {merge.loser: merge.survivor for merge in change.merges}
+        rest = select_in(self.conn, "profile", ("ref", "customer_id"), "customer_id", went)
+        ledger.move(self.conn, [(ref, went[loser]) for ref, loser in rest])
+        for ref, loser in rest:
+            left.setdefault(loser, []).append(ref)
 
     def _forget_questions(self, looked: Collection[str]) -> None:
         """Open questions whose both sides were compared anew are out of date; those that still stand come again."""
@@ -308,9 +311,9 @@ class SqlStore:
 
 def load(conn: Connection, refs: Iterable[str]) -> dict[str, Stored]:
     """Stored profiles by ref."""
-    columns = ("ref", "customer_id", "nr", "features", "blocks_digest", "deleted")
+    columns = ("ref", "customer_id", "nr", "features", "blocks_digest", "deleted", "hash", "version", "source_ref")
     return {
-        row[0]: Stored(row[1], row[2], row[3], bytes(row[4] or b""), bool(row[5]))
+        row[0]: Stored(row[1], row[2], row[3], bytes(row[4] or b""), bool(row[5]), bytes(row[6]), row[7], row[8])
         for row in select_in(conn, "profile", columns, "ref", refs)
     }
 
@@ -383,11 +386,11 @@ def _held(conn: Connection, select: str, digests: Sequence[bytes], most: int) ->
     cursor = driver(conn).cursor()
     try:
         if conn.dialect.name == "sqlite":
-            statement = f"{select} WHERE k.digest = ? AND NOT p.deleted LIMIT ?"
+            statement = f"{select} WHERE k.digest = ? LIMIT ?"
             return [row for digest in digests for row in cursor.execute(statement, (digest, most)).fetchall()]
         statement = (
             "SELECT found.* FROM unnest(%s::bytea[]) AS wanted(digest) CROSS JOIN LATERAL "  # noqa: S608 - constants
-            f"({select} WHERE k.digest = wanted.digest AND NOT p.deleted LIMIT %s) AS found"
+            f"({select} WHERE k.digest = wanted.digest LIMIT %s) AS found"
         )
         return list(cursor.execute(statement, (list(digests), most)).fetchall())
     finally:

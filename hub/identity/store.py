@@ -170,10 +170,10 @@ class Store(Protocol):
     """What the engine needs. All calls are for a whole batch and see what was applied before in the same transaction."""
 
     def known(self, refs: Collection[str]) -> Mapping[str, Profile]:
-        """The stored profiles among refs (deleted ones are not there)."""
+        """The stored profiles among refs, also those whose record is deleted at its source: what it said stays evidence."""
 
     def holders(self, digests: Collection[bytes], most: int = MOST_HOLDERS) -> Iterable[Holder]:
-        """Rows of the keys, at most ``most`` of one digest, any of them; profiles of deleted records have no rows."""
+        """Rows of the keys, at most ``most`` of one digest, any of them."""
 
     def members(self, customers: Collection[str]) -> Iterable[Profile]:
         """All profiles of the customers."""

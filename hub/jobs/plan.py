@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from hub.chats import tagging
 from hub.core import Hub
 from hub.events import delivery
+from hub.identity import again
 from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
 from hub.people import handover, notices, orphans, tags
@@ -24,7 +25,7 @@ MEET_EVERY = timedelta(minutes=1)
 HOUSEKEEP_EVERY = timedelta(hours=6)
 PRIORITY = {
     "inbox": 30, "dispatch": 25, "deliver": 25, "write_back": 25, "hand_over": 20, "notify": 20, "renew": 15, "pull": 10,
-    "follow": 8, "invoices": 8, "orphans": 5, "settle": 5, "tag": 5, "watch": 5, "owners": 3, "housekeep": 0,
+    "follow": 8, "invoices": 8, "orphans": 5, "settle": 5, "tag": 5, "identity": 5, "watch": 5, "owners": 3, "housekeep": 0,
 }  # fmt: skip
 """People first is built in (their calls run in the request); then pushes, deliveries, pulls."""
 
@@ -64,7 +65,7 @@ class Planner:
             pending = conn.execute(select(Event.id).where(col(Event.pending).is_(True)).limit(1)).first()
             open_day = conn.execute(select(SettlementItem.event_id).where(col(SettlementItem.delivery_id).is_(None)).limit(1))
             unsettled = open_day.first()
-            untagged = tagging.due(hub, conn)
+            untagged, unsure = tagging.due(hub, conn), again.due(conn)
         yield from (("inbox", str(account)) for account in inbox.due_accounts(hub))
         if pending:
             yield "dispatch", "all"
@@ -84,6 +85,8 @@ class Planner:
         meet = bool(hub.settings.tag_rules) and self._every("tag", MEET_EVERY, now)
         if untagged or meet:
             yield "tag", "all"
+        if unsure:
+            yield "identity", "all"
         if any(rule.on in STUCK for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now):
             yield "watch", "all"
         for job, span in (("owners", MEET_EVERY), ("housekeep", HOUSEKEEP_EVERY)):

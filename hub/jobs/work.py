@@ -15,6 +15,7 @@ from hub import accounts, privacy
 from hub.chats import retention, tagging
 from hub.core import Hub
 from hub.events import delivery, rules, settle
+from hub.identity import again
 from hub.invoices import follow as following
 from hub.invoices import queue
 from hub.models import Inbox as InboxRow
@@ -59,6 +60,13 @@ def do_deliver(hub: Hub, key: str) -> None:
 def do_tag(hub: Hub, key: str) -> None:
     """Tags from chats: whatever the rules have not seen yet."""
     while tagging.work(hub) and not hub.stopping():
+        pass
+
+
+def do_identity(hub: Hub, key: str) -> None:
+    """Customers whose neighbourhood has changed, for one slice."""
+    until = hub.now() + timedelta(seconds=hub.settings.slice_seconds)
+    while again.work(hub) and not hub.stopping() and hub.now() < until:
         pass
 
 
@@ -129,6 +137,7 @@ NAMES: dict[str, Callable[[Hub, str], None]] = {
     "settle": do_settle,
     "deliver": do_deliver,
     "tag": do_tag,
+    "identity": do_identity,
     "invoices": do_invoices,
     "renew": do_renew,
     "follow": do_follow,

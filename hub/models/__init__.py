@@ -5,7 +5,7 @@ from hub.models.audit import AuditEntry
 from hub.models.base import Model
 from hub.models.chat import ChatGroup, Consent, GroupMember, Message
 from hub.models.chat_tag import ChatHit, ChatRule, ChatTag
-from hub.models.customer import Customer, CustomerAlias, IdentityKey, NotSame, Profile, SearchToken
+from hub.models.customer import Customer, CustomerAlias, IdentityKey, Profile, SearchToken
 from hub.models.deal import Deal, DealLine
 from hub.models.delivery import Delivery, DeliveryAttempt
 from hub.models.event import Event, SettlementItem
@@ -37,7 +37,7 @@ __all__ = [
     "ChatRule", "ChatTag", "Consent", "Customer", "CustomerAlias", "Deal", "DealLine", "Delivery", "DeliveryAttempt",
     "DocumentStatus", "Event", "GroupMember", "Handover", "IdentityCount", "IdentityDecision", "IdentityKey", "IdentityModel",
     "IdentityRedo", "IdentityRelation", "IdentityReview", "Inbox", "InvoiceApplication", "InvoiceApplicationLine",
-    "InvoiceFill", "LedgerEntry", "Listening", "ManualValue", "Message", "Model", "NotSame", "Order", "OrderLine", "Orphan",
+    "InvoiceFill", "LedgerEntry", "Listening", "ManualValue", "Message", "Model", "Order", "OrderLine", "Orphan",
     "OrphanLook", "OwnerCheck", "OwnerConflict", "Profile", "PushCounter", "Quarantined", "Refund", "Role", "RoleUser", "Run",
     "SearchToken", "SettlementItem", "SignInState", "SourceRecord", "Staff", "StaffNotice", "Tag", "TagAssignment",
     "TagWrite", "User", "UserLink", "WalkSeen",

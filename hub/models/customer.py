@@ -34,10 +34,9 @@ class Customer(Model, table=True):
 class Profile(Model, table=True):
     """What one source says of one customer. ref: '<account id>|<id>'. data: sealed canonical fields and keys.
 
-    rule: how it was linked (new | a key kind | manual); evidence: JSON without personal values.
-
-    Of the evidence engine: nr, a short number for ``block_key``; bits, log2 of the odds of the link; features, the sealed
-    normal forms that are compared; blocks_digest, the digests of its block keys, one behind the other.
+    rule: how it was linked (new | proof:<kind> | score | person | redo); evidence: JSON without personal values. nr: a short
+    number for ``block_key``; bits: log2 of the odds of the link; features: the sealed normal forms that are compared;
+    blocks_digest: the digests of its block keys, one behind the other.
     """
 
     __tablename__ = "profile"
@@ -75,16 +74,6 @@ class CustomerAlias(Model, table=True):
     __tablename__ = "customer_alias"
     id: str = text(primary_key=True)
     customer_id: str = text(index=True)
-    at: datetime = instant()
-
-
-class NotSame(Model, table=True):
-    """A person's decision that two profiles are not the same customer; it outranks the machine for ever."""
-
-    __tablename__ = "not_same"
-    a: str = text(primary_key=True)
-    b: str = text(primary_key=True, index=True)
-    by: str = text()
     at: datetime = instant()
 
 

@@ -25,9 +25,8 @@ from connectors.manifest import Stream
 from hub.core import Hub
 from hub.events.mint import EventRow, insert_events
 from hub.events.rules import wanted_kinds
-from hub.identity.resolve import Incoming, Resolver
-from hub.identity.sources import Ranks
-from hub.identity.survivorship import rules_of
+from hub.identity.deciding import resolver
+from hub.identity.resolve import Incoming
 from hub.models import Account, Quarantined
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.database import refused
@@ -104,7 +103,7 @@ class Lander:
         )
         self._account_id = account.id or 0
         wanted = wanted_kinds(hub.settings)
-        self._resolver = Resolver(hub.ring, Ranks(hub), wanted, rules_of(hub))
+        self._resolver = resolver(hub)
         self._chats = Chats(hub.ring, timedelta(days=hub.settings.chat_keep_days), hub.settings.chat_withdrawn)
         self._projector = Projector(hub.ring, wanted, self._chats)
         self._reader = Reader(Maker(hub.ring, self._account_id, wanted), stream, self.spec, self.mapping)
@@ -257,7 +256,7 @@ class Lander:
         stored = select_in(conn, "source_record", ("ref", "deleted", "body"), "ref", refs)
         gone = self._gone({ref: body for ref, deleted, body in stored if not deleted})
         if gone.source_refs:
-            insert_events(conn, withdraw(conn, self._resolver, self._projector, gone, self.hub.now_us()))
+            insert_events(conn, withdraw(conn, self._resolver.records, self._projector, gone, self.hub.now_us()))
         return len(gone.source_refs)
 
     def _gone(self, bodies: Mapping[str, bytes]) -> Gone:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from hub.events.mint import EventRow, mint
 from hub.identity import ledger
-from hub.identity.resolve import Resolver
+from hub.identity.records import Records
 from hub.store.bulk import Row, select_in
 from hub.sync.forget import look_at_groups
 from hub.sync.project import Projector, remove_assignments
@@ -34,7 +34,7 @@ class Gone(NamedTuple):
     unread: list[str]
 
 
-def withdraw(conn: Connection, resolver: Resolver, projector: Projector, gone: Gone, now: int) -> list[EventRow]:
+def withdraw(conn: Connection, records: Records, projector: Projector, gone: Gone, now: int) -> list[EventRow]:
     """Mark the records and what came from them as deleted; a signed deal is thereby reversed. Returns the events."""
     ledger.lock(conn)
     events = []
@@ -56,7 +56,7 @@ def withdraw(conn: Connection, resolver: Resolver, projector: Projector, gone: G
     for kind, table in TABLES.items():
         _mark(conn, table, [row[0] for row in _rows(conn, kind, ("ref",), gone)])
     look_at_groups(conn, [row[0] for row in _rows(conn, "group", ("ref",), gone)])
-    resolver.refresh(conn, sorted({row[1] for row in profiles}), now)
+    records.refresh(conn, sorted({row[1] for row in profiles}), now)
     return events
 
 

@@ -24,7 +24,7 @@ from connectors.taobao import sim_data
 from connectors.taobao.simulator import TaobaoSimulator
 from hub import accounts
 from hub.core import Hub
-from hub.identity.resolve import Resolver
+from hub.identity.engine import Engine
 from hub.jobs.distributed import install
 from hub.jobs.shared_budgets import Cell, SharedBudgets
 from hub.store.migrate import upgrade
@@ -88,7 +88,7 @@ def test_two_accounts_that_bring_the_same_person_at_once_make_one_customer(hub: 
         found.append(accounts.by_id(hub, accounts.add(hub, "inbound", key, key, sender.settings(""), by="test")))
     (key,) = sender.populate("customer", 1, start=datetime(2026, 3, 1, tzinfo=UTC), step=timedelta(0))
     record = sender.records["customer"][key]
-    met(monkeypatch, Resolver, "_group")
+    met(monkeypatch, Engine, "_settle")
 
     def land(account: Any) -> None:
         with hub.db.write() as conn:

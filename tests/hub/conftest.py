@@ -22,7 +22,7 @@ from connectors.base import Record
 from hub import accounts
 from hub.core import Hub
 from hub.identity import golden
-from hub.models import Customer, CustomerAlias, IdentityKey, NotSame, Profile, SearchToken
+from hub.models import Customer, CustomerAlias, IdentityDecision, IdentityKey, Profile, SearchToken
 from hub.models.base import Model, table
 from hub.security import keyring
 from hub.security.keyring import KeyRing
@@ -173,7 +173,7 @@ def identity_faults(conn: Connection) -> list[str]:
             faults.append(f"key of {row.profile_ref} is at another customer than its profile")
     tokens = {row.customer_id for row in conn.execute(select(table(SearchToken)))}
     faults += [f"merged or unknown customer {cid} is found by search" for cid in tokens if not count.get(cid)]
-    for row in conn.execute(select(table(NotSame))):
+    for row in conn.execute(select(table(IdentityDecision)).where(table(IdentityDecision).c.verdict == "different")):
         ends = [profiles[ref].customer_id for ref in (row.a, row.b) if ref in profiles]
         if len(ends) == 2 and ends[0] == ends[1]:
             faults.append(f"{row.a} and {row.b} were parted and are together")

@@ -17,7 +17,7 @@ from hub.security import rotate
 from hub.store.types import SealedJSON
 from tests.hub.conftest import Site
 
-NAME, PHONE, WORDS = "欧阳小岚", "13912345678", "请把样品寄到老地址"
+NAME, PHONE, WORDS = "欧阳小岚", "13912365678", "请把样品寄到老地址"
 AT = "2026-11-22 {:02d}:00:00"
 
 

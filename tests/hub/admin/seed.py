@@ -20,10 +20,9 @@ from hub.events.attempt import receipt_json
 from hub.events.documents import to_json
 from hub.events.mint import event_id
 from hub.identity import review, service
-from hub.identity.evidence import Weighing
-from hub.identity.keys import digest_of
-from hub.identity.resolve import Incoming, Resolver
-from hub.identity.sources import Ranks
+from hub.identity.deciding import resolver
+from hub.identity.digests import digest_of
+from hub.identity.resolve import Incoming
 from hub.models import (
     AccountStream,
     Customer,
@@ -169,9 +168,8 @@ def _incoming(made: Seeded, key: str, name: str, fields: dict[str, Any], keys: t
 
 def resolve(hub: Hub, incoming: list[Incoming]) -> None:
     """Bring profiles in the way landing does."""
-    resolver = Resolver(hub.ring, Ranks(hub))
     with hub.db.write() as conn:
-        resolver.resolve(conn, incoming, hub.now_us())
+        resolver(hub).resolve(conn, incoming, hub.now_us())
 
 
 def _customers(made: Seeded) -> None:
@@ -359,9 +357,7 @@ def _questions(made: Seeded) -> None:
         ("wecom", "wm-402", {**other, "display_name": "赵敏"}),
         ("form", "f-402", {**other, "display_name": "钱进"}),
     ]
-    weighing = Weighing(made.hub.ring, Ranks(made.hub), str)
-    with made.hub.db.write() as conn:
-        weighing.resolve(conn, [_incoming(made, key, name, fields) for key, name, fields in people], made.hub.now_us())
+    resolve(made.hub, [_incoming(made, key, name, fields) for key, name, fields in people])
     refs = [f"{made.account[key]}|{name}" for key, name, _ in people]
     made.question = (refs[0], refs[1])
     both = {
@@ -371,8 +367,8 @@ def _questions(made: Seeded) -> None:
         "phones": ["+8657488887777"],
     }
     owned = [("wecom", "wm-501", {**both, "owner": "zhanglei"}), ("crm", "c-501", {**both, "owner": "王芳"})]
-    with made.hub.db.write() as conn:
-        weighing.resolve(conn, [_incoming(made, key, name, fields) for key, name, fields in owned], made.hub.now_us())
+    resolve(made.hub, [_incoming(made, key, name, fields) for key, name, fields in owned])
+    with made.hub.db.read() as conn:
         home = select(table(Profile).c.customer_id).where(table(Profile).c.ref == f"{made.account['crm']}|c-501")
         made.customers["撞单"] = str(conn.execute(home).scalar_one())
     owners.look(made.hub)

@@ -58,7 +58,7 @@ def test_every_value_says_where_it_is_from(operator: Any, made: Any) -> None:
     assert re.search(r"<dt>阶段</dt><dd><span>成交</span><span class=\"from\">来自 企业微信·华东", text)
     assert re.search(r"<dt>邮箱</dt><dd><span>x\*\*\*@example.com</span><span class=\"from\">来自 天猫旗舰店", text)
     assert "张磊" in text and "高意向" in text and "¥34,567.89" in text
-    assert "有同一个手机号，且姓名不矛盾" in text
+    assert "电话号码相同" in text and "姓名相同" in text
 
 
 def test_what_other_sources_say_is_not_lost(operator: Any, made: Any) -> None:

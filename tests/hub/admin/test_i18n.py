@@ -211,7 +211,7 @@ def test_the_reader_chooses_the_language(admin: Any, made: Any) -> None:
     page = admin.post("/language", language="en", next="/customers")
     assert '<html lang="en">' in page and "Customers" in page
     assert "Needs you" in admin.get("/")
-    assert "the names do not contradict" in admin.get(f"/customers/{made.customers['王小红']}")
+    assert "the same telephone number" in admin.get(f"/customers/{made.customers['王小红']}")
 
 
 def test_the_switch_leads_nowhere_else(anyone: Any) -> None:

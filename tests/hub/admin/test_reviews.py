@@ -134,7 +134,7 @@ def ask_many(made: Any, count: int) -> None:
         for number in range(2 * count):
             ref, cid = f"{model['account_id']}|q{number}", f"cq{number}"
             data = golden.seal_profile(hub.ring, ref, {"display_name": "赵敏"})
-            profiles.append({**model, "ref": ref, "customer_id": cid, "nr": 10_000 + number, "data": data})
+            profiles.append({**model, "ref": ref, "customer_id": cid, "nr": 10_000 + number, "data": data, "features": None})
             customers.append({**customer, "id": cid, "data": hub.ring.pack(b"{}", "customer|" + cid)})
         for number in range(0, 2 * count, 2):
             asked = {"a": profiles[number]["ref"], "b": profiles[number + 1]["ref"], "reason": "uncertain", "bits": 0.5}

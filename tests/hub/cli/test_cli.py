@@ -26,7 +26,7 @@ def person(own: str, name: str, *phones: str, **more: Any) -> dict[str, Any]:
 def filled(desk: Desk) -> Desk:
     """Two customers, one bad record, one order, synced."""
     world = desk.connected()
-    world.put("contact", {"id": "1", "name": "[VIP] 张伟 :key:", "phones": ["13812345678"], "remark": "[/x] [b]"}, {"id": "2"})
+    world.put("contact", {"id": "1", "name": "[VIP] 张伟 :key:", "phones": ["13812365678"], "remark": "[/x] [b]"}, {"id": "2"})
     world.put("contact", {"id": "3", "name": "李强", "phones": ["13912345679"]})
     desk.run("sync", "crm", "contact", "staff")
     return desk
@@ -217,7 +217,7 @@ def test_a_dry_run_shows_what_would_come(filled: Desk) -> None:
 
 
 def test_import_and_its_dry_run(desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "客户.csv").write_text("姓名,手机,客户编号\n张伟,13812345678,K1\n,13900000000,K2\n", "utf-8")
+    (tmp_path / "客户.csv").write_text("姓名,手机,客户编号\n张伟,13812365678,K1\n,13900000000,K2\n", "utf-8")
     dry = desk.run("import", "客户.csv", "--dry-run", "--errors-to", "bad.xlsx", "--json").json
     assert (dry["rows"], dry["bad"], dry["run"], dry["workbook"]) == (2, 1, None, "bad.xlsx") and (
         tmp_path / "bad.xlsx"

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from hub.identity.evidence import Weighing
+from hub.identity.deciding import resolver
 from hub.identity.resolve import Incoming
-from hub.identity.sources import Ranks
 from tests.hub.cli.conftest import Desk
 
 HOME = {"phones": ["+8613812345679"], "address": "杭州市西湖区文三路5号"}
@@ -29,7 +28,7 @@ def bring(desk: Desk, *given: tuple[str, dict[str, Any]]) -> None:
         record = {"kind": "customer", "id": own, "fields": fields, "keys": []}
         items.append(Incoming(f"1|{own}", 1, f"1|person|{own}", hub.now_us(), record))
     with hub.db.write() as conn:
-        Weighing(hub.ring, Ranks(hub), str).resolve(conn, items, hub.now_us())
+        resolver(hub).resolve(conn, items, hub.now_us())
     hub.close()
 
 

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from hub.identity import reasons
+from hub.identity import explain, reasons
 from hub.identity.fit import Pair, fit
 from hub.identity.frequency import Frequency
 from hub.identity.rows import features
-from hub.identity.store import Evidence, Link, Review
+from hub.identity.store import Evidence, Review
 from hub.identity.weights import shipped
 from tests.hub.identity.test_engine import row
 
@@ -77,13 +77,14 @@ def test_every_level_has_words() -> None:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_sentences(lang: str) -> None:
     evidence = (Evidence("phone", "same", 12.3), Evidence("name", "differ", -7.0), Evidence("suburb", "near", 2.0))
-    told = reasons.link(Link("a", "c", "b", "score", 5.3, "m1", evidence), lang)
+    kept = {"with": "b", "bits": 5.3, "model": "m1", "evidence": [list(item) for item in evidence]}
+    told = explain.link("score", kept, "b", lang)
     assert "+12.3" in told
     assert "-7.0" in told
     assert "m1" in told
     assert bool(re.search("[一-鿿]", told)) == (lang == "zh")
     for rule in ("new", "person", "redo", "proof:unionid"):
-        assert reasons.link(Link("a", "c", None, rule, 0.0, "m1"), lang)
+        assert explain.link(rule, None, "b", lang)
     for reason in ("uncertain", "conflict", "ambiguous"):
         assert reasons.question(Review("a", "b", reason, 0.0, 0.5, evidence, "m1"), lang)
     assert len({reasons.apart(rule, lang) for rule in ("person", "kinds", "codes", "branch", "source")}) == 5

@@ -171,13 +171,13 @@ def test_what_is_forgotten_is_found_no_more(site3: Site) -> None:
         sql.forget(conn, ["1|a", "1|b"])
         work = store(site3.hub, conn)
         assert {h.ref for h in work.holders([PHONE.digest, NAME.digest, CITY.digest])} == {"1|c"}
-        assert not work.known(["1|a"])
+        assert work.known(["1|a"])["1|a"].features == b"" and list(work.members(["c1"])) == []
     assert {row.nr for row in site3.rows(BlockKey)} == {3} and site3.rows(IdentityRelation) == []
 
 
-def test_deleted_profiles_are_no_candidates(site3: Site) -> None:
+def test_what_a_deleted_record_said_stays_evidence(site3: Site) -> None:
     with site3.hub.db.write() as conn:
         conn.exec_driver_sql("UPDATE profile SET deleted = true WHERE ref = '1|a'")
         work = store(site3.hub, conn)
         found: Any = {h.ref for h in work.holders([PHONE.digest, NAME.digest])}
-        assert found == {"1|b", "1|c"} and not work.known(["1|a"]) and list(work.members(["c1"])) == []
+        assert found == {"1|a", "1|b", "1|c"} and work.known(["1|a"]) and [p.ref for p in work.members(["c1"])] == ["1|a"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hub.events.mint import insert_events
-from hub.identity.evidence import Weighing
+from hub.identity.deciding import resolver
 from hub.identity.resolve import Incoming
-from hub.identity.sources import Ranks
 from tests.hub.conftest import Site
 
 
@@ -21,7 +20,7 @@ def bring(site: Site, *given: tuple[str, dict[str, Any]]) -> None:
         record = {"kind": "customer", "id": own, "fields": fields, "keys": keys}
         items.append(Incoming(ref, int(account), f"{account}|person|{own}", site.hub.now_us(), record))
     with site.hub.db.write() as conn:
-        done = Weighing(site.hub.ring, Ranks(site.hub), str).resolve(conn, items, site.hub.now_us())
+        done = resolver(site.hub).resolve(conn, items, site.hub.now_us())
         insert_events(conn, done.events)
 
 

@@ -160,7 +160,7 @@ def sheet(path: Path, *rows: str) -> Path:
 
 
 def test_a_file_is_imported_and_its_bad_rows_come_back(site: Site, tmp_path: Path) -> None:
-    path = sheet(tmp_path / "客户.csv", "张伟,13812345678,K1,x", ",13900000000,K2,没有姓名", "李强,13912345678,K3,")
+    path = sheet(tmp_path / "客户.csv", "张伟,13812365678,K1,x", ",13900000000,K2,没有姓名", "李强,13912365678,K3,")
     result = import_file(site.hub, path, by="cli:wang").as_dict()
     assert (result["rows"], result["changed"], result["bad"], result["customers"]) == (3, 2, 1, 2)
     assert result["problems"][0]["row"] == 3 and Path(result["workbook"]).exists()
@@ -171,7 +171,7 @@ def test_a_file_is_imported_and_its_bad_rows_come_back(site: Site, tmp_path: Pat
 
 
 def test_a_dry_run_checks_every_row_and_lands_nothing(small: Site, tmp_path: Path) -> None:
-    path = sheet(tmp_path / "客户.csv", "张伟,13812345678,K1,x", ",13900000000,K2,")
+    path = sheet(tmp_path / "客户.csv", "张伟,13812365678,K1,x", ",13900000000,K2,")
     result = import_file(small.hub, path, by="t", dry_run=True).as_dict()
     assert (result["rows"], result["bad"], result["run"]) == (2, 1, None) and small.rows(Profile) == small.rows(Run) == []
 
@@ -190,8 +190,8 @@ def test_imports_after_the_files_account_was_removed(small: Site, tmp_path: Path
     key = importer_account(small.hub, None, by="t").key
     accounts.remove(small.hub, key, by="t")
     with pytest.raises(accounts.AccountFault, match="was removed"):
-        import_file(small.hub, sheet(tmp_path / "a.csv", "张伟,13812345678,K1,"), by="t", account=key)
-    assert import_file(small.hub, sheet(tmp_path / "a.csv", "张伟,13812345678,K1,"), by="t").counts.changed == 1
+        import_file(small.hub, sheet(tmp_path / "a.csv", "张伟,13812365678,K1,"), by="t", account=key)
+    assert import_file(small.hub, sheet(tmp_path / "a.csv", "张伟,13812365678,K1,"), by="t").counts.changed == 1
     assert small.one(Account).state == "active"
 
 

@@ -12,7 +12,7 @@ def order(hour: int = 10, **invoice: Any) -> dict[str, Any]:
     at = f"2026-11-22 {hour:02d}:00:00"
     return {
         "id": "o1", "state": "paid", "total": "128.50", "paid": "128.50", "created_at": at, "paid_at": at, "updated_at": at,
-        "buyer": {"id": "b1", "name": "李华", "phone": "13912345678"}, "lines": [], "invoice": {"state": "asked", **invoice},
+        "buyer": {"id": "b1", "name": "李华", "phone": "13912365678"}, "lines": [], "invoice": {"state": "asked", **invoice},
     }  # fmt: skip
 
 

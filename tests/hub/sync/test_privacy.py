@@ -65,7 +65,6 @@ def fill(site: Site) -> None:
             aliases=[p["nick"]],
             emails=[p["email"]],
             company=p["company"],
-            tax_id=p["tax id"],
             owner=p["stage owner"],
             region=p["region"],
             address=p["address"],
@@ -75,6 +74,7 @@ def fill(site: Site) -> None:
             hobby=p["unknown"],
         )
     )
+    site.land(site.person("firm", p["company"], p["second phone"], tax_id=p["tax id"]))
     site.land({"id": "7", "name": p["name"], "phones": [p["phone"]], "remark": p["note"], "tags": []}, stream="contact")
     order = {
         "id": "o1", "state": "paid", "total": "10", "paid": "10", "region": p["region"], "created_at": "2026-11-22 09:00:00",
@@ -195,6 +195,7 @@ def test_every_personal_column_is_bytes(small: Site) -> None:
         ("account", "title"),
         ("identity_review", "reason"),  # uncertain, conflict, ambiguous
         ("identity_redo", "reason"),
+        ("identity_model", "data"),  # weights
         ("tag", "name"),
         ("tag_assignment", "name"),
         ("order_line", "title"),

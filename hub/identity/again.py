@@ -1,0 +1,27 @@
+"""The redo queue as a job: customers whose neighbourhood has changed are looked at again, some at a time."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+from hub.core import Hub
+from hub.events.mint import insert_events
+from hub.identity import asking
+from hub.identity.deciding import resolver
+
+BATCH = 200
+"""Customers a transaction: others wait for the lock on identity meanwhile."""
+
+
+def due(conn: Connection) -> bool:
+    """Whether somebody waits to be looked at again."""
+    return conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is not None
+
+
+def work(hub: Hub) -> bool:
+    """Look at some of them; whether more are waiting."""
+    with hub.db.write() as conn:
+        if due(conn):
+            insert_events(conn, resolver(hub).redo(conn, hub.now_us(), BATCH).events)
+            asking.bound(conn)
+        return due(conn)
