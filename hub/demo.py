@@ -175,7 +175,8 @@ def hero(stage: Stage) -> dict[str, Any]:
     with hub.db.read() as conn:
         documents = {row[0]: row[1] for row in conn.execute(sa_select(col(Delivery.subject), col(Delivery.number)))}
     return {
-        "customers": len(whole),
+        "persons": sum(customer["kind"] != "company" for customer in whole),
+        "companies": sum(customer["kind"] == "company" for customer in whole),
         "name": person.name,
         "sources": sorted({profile["account"] for customer in whole for profile in customer["profiles"]}),
         "tags": sorted({tag["name"] for customer in whole for tag in customer["tags"]}),
@@ -315,7 +316,8 @@ def told(found: dict[str, Any]) -> str:
     several = found["customers_with_several_sources"]
     lines.append(f"\n客户 customers: {found['customers']}（{several} 位来自多个来源 / from several sources）")
     who = found["hero"]
-    lines.append(f"  {who['name']}: {' + '.join(who['sources'])} = {who['customers']} 个客户 / customer")
+    one = f"{who['persons']} 个人 person, {who['companies']} 家公司 company"
+    lines.append(f"  {who['name']}: {' + '.join(who['sources'])} = {one}")
     lines.append(f"    标签 tags: {', '.join(who['tags'])}   订单 orders: {who['orders']}")
     lines += [f"    合同 deal {deal} → 应收单 receivable {number}" for deal, number in who["deals"].items()]
     lines += demo_invoices.lines(found["invoices"])

@@ -83,12 +83,10 @@ class Planner:
         if unsettled and self._every("settle", SETTLE_EVERY, now):
             yield "settle", "all"
         meet = bool(hub.settings.tag_rules) and self._every("tag", MEET_EVERY, now)
-        if untagged or meet:
-            yield "tag", "all"
-        if unsure:
-            yield "identity", "all"
-        if any(rule.on in STUCK for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now):
-            yield "watch", "all"
+        stuck = any(rule.on in STUCK for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now)
+        for job, wanted in (("tag", untagged or meet), ("identity", unsure), ("watch", stuck)):
+            if wanted:
+                yield job, "all"
         for job, span in (("owners", MEET_EVERY), ("housekeep", HOUSEKEEP_EVERY)):
             if self._every(job, span, now):
                 yield job, "all"

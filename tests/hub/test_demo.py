@@ -26,7 +26,7 @@ def test_the_demo_agrees_to_the_fen(tmp_path: Path) -> None:
     assert found["second_run_changed_nothing"] is True
     assert found["duplicate_push"]["refused"] and found["duplicate_push"]["adopted"]
     hero = found["hero"]
-    assert hero["customers"] == 1 and {"wecom", "taobao", "jd", "wukong"} <= set(hero["sources"])
+    assert (hero["persons"], hero["companies"]) == (1, 1) and {"wecom", "taobao", "jd", "wukong"} <= set(hero["sources"])
     assert hero["tags"] == ["京东会员 1 级", "询价", "重点客户"]
     assert list(hero["deals"]) == ["HT-2026-0000"] and hero["deals"]["HT-2026-0000"].startswith("AR")
     assert found["deliveries"]["sent"] + 1 == sum(found["deliveries"].values())
