@@ -59,7 +59,7 @@ def plain(site: Site) -> str:
             for column, value in zip(columns, row, strict=True):
                 if (name, column.name) in sealed and isinstance(value, bytes) and not isinstance(column.type, SealedJSON):
                     place = (sealed[name, column.name].before or "") + str(row[0])
-                    found.append(site.hub.ring.unpack(value, place).decode())
+                    found.append(site.hub.ring.unpack(value, place).decode(errors="replace"))
                 elif not isinstance(column.type, LargeBinary):
                     found.append(str(value))
     return "\n".join(found)
