@@ -22,6 +22,9 @@ from hub.identity.weights import Model, model
 
 TRUST, ROUNDS = 200.0, 4
 _LEAST, _MOST = 1e-4, 0.99
+_SEEN = 5.0
+"""Strangers that must show a level, or be expected to, before its u is counted: of what one in a million shows a sample of
+thousands says nothing."""
 
 Shown = dict[tuple[str, str], str]
 
@@ -78,7 +81,7 @@ def _model(
             strange = sum(others[group, kind, level] for level in levels)
             for level, entry in levels.items():
                 entry["m"] = _blend(entry["m"], ones[group, kind, level], seen)
-                if "u" in entry and strange:
+                if "u" in entry and max(entry["u"] * strange, others[group, kind, level]) >= _SEEN:
                     entry["u"] = _blend(entry["u"], others[group, kind, level], strange)
     return model(data)
 

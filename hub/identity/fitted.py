@@ -1,14 +1,18 @@
 """Weights fitted to the company's own customers: learned from people's answers and proofs, kept in versions, and taken back.
 
-What has been learned is judged before it is used: every fifth answer of a person is held back, weights are fitted to the
-others, and must do no worse on those than the weights of now.
+m comes from proofs and from pairs that people have called the same; u from strangers drawn by lot. Answers are about hard pairs
+alone, so "different" says nothing of what strangers show; it says, with "same", where the threshold should lie: one number,
+the shift, is learned from both. What has been learned is judged before it is used: every fifth answer is held back; of new
+weights with a shift and a shift alone that is taken which those surprise less, and it must do no worse than the weights of now.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from hashlib import blake2b
 from math import log2
 from typing import Any, NamedTuple
@@ -37,6 +41,11 @@ MOST = 10_000
 LEAST = 20
 """Answers and proven pairs without which nothing is learned."""
 _HELD = 5
+_SAME_ACCOUNTS = 150
+"""Proven pairs of two accounts that count at most: what one pair of sources shows is not what all show."""
+_STIFF = 3.0
+"""How much a shift by one bit must gain over all answers, in bits: a handful moves the threshold little."""
+_WIDEST = 4.0
 _Named = tuple[str, str, bool | None]
 """ref, ref, whether they are one (None: open)."""
 
@@ -141,11 +150,64 @@ def learn(hub: Hub, *, version: str = "") -> Learned:
     held = [pair for pair, key in pairs["answers"] if key % _HELD == 0]
     taught = [pair for pair, key in pairs["answers"] if key % _HELD]
     before = after = None
+    whole = True
     if held and taught + rest:
         before = judged(held, base, frequency)
-        after = judged(held, fit([*taught, *rest], base, frequency, version=version), frequency)
-    found = fit([*(pair for pair, _ in pairs["answers"]), *rest], base, frequency, version=version)
+        tried = {
+            whole: judged(held, _taught(taught, rest, base, frequency, version, whole=whole), frequency)
+            for whole in (True, False)
+        }
+        whole = tried[True][1] <= tried[False][1]
+        after = tried[whole]
+    found = _taught([pair for pair, _ in pairs["answers"]], rest, base, frequency, version, whole=whole)
     return Learned(found, counts, before, after, _moved(base, found))
+
+
+def _taught(
+    answers: Sequence[Pair], rest: Sequence[Pair], base: Model, frequency: Frequency, version: str, *, whole: bool
+) -> Model:
+    """The threshold by the answers; with ``whole`` after new weights by what is the same and what strangers show."""
+    known = [*(pair for pair in answers if pair.same), *rest]
+    found = fit(known, base, frequency, version=version) if whole and known else model({**base.source, "version": version})
+    step = _shift(_bits(answers, found, frequency))
+    data = deepcopy(found.source)
+    data["shift"] = round(shift_of(found) + step, 3)
+    for preset in data["presets"].values():
+        preset["merge"], preset["review"] = round(preset["merge"] - step, 3), round(preset["review"] - step, 3)
+    return model(data)
+
+
+def shift_of(weights: Model) -> float:
+    """By how many bits its thresholds lie below those of the shipped weights."""
+    return float(weights.source.get("shift", 0.0))
+
+
+def _shift(answered: Sequence[tuple[float, bool]]) -> float:
+    """The number of bits that, added to every pair's, makes the answers least surprising; small where answers are few."""
+
+    def cost(step: float) -> float:
+        return sum(_loss(bits + step, same) for bits, same in answered) + _STIFF * step * step
+
+    low, high = -_WIDEST, _WIDEST
+    while high - low > 0.01:
+        one, other = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, other) if cost(one) < cost(other) else (one, high)
+    return round((low + high) / 2, 2) if answered else 0.0
+
+
+def _loss(bits: float, same: bool) -> float:
+    return log2(1 + 2.0 ** max(min(-bits if same else bits, 30.0), -30.0))
+
+
+def _bits(pairs: Sequence[Pair], weights: Model, frequency: Frequency) -> list[tuple[float, bool]]:
+    """For each answer the bits that the weights give, with the shift, and what the person said."""
+    context = Context(weights, frequency, lambda kind, value, a, b: 0)
+    found = []
+    for pair in pairs:
+        score = compare(of_profile("a", pair.a), of_profile("b", pair.b), context)
+        bits = -20.0 if score.forbidden else max(min(score.bits + shift_of(weights), 20.0), -20.0)
+        found.append((bits, bool(pair.same)))
+    return found
 
 
 def keep(hub: Hub, learned: Learned, *, by: str) -> None:
@@ -158,14 +220,9 @@ def keep(hub: Hub, learned: Learned, *, by: str) -> None:
 
 def judged(pairs: Sequence[Pair], weights: Model, frequency: Frequency) -> tuple[float, float]:
     """Share of answers that the weights lean to as well, and the loss: how surprised they are, in bits an answer."""
-    context = Context(weights, frequency, lambda kind, value, a, b: 0)
-    right, loss = 0, 0.0
-    for pair in pairs:
-        score = compare(of_profile("a", pair.a), of_profile("b", pair.b), context)
-        bits = -20.0 if score.forbidden else max(min(score.bits, 20.0), -20.0)
-        right += (bits > 0) == bool(pair.same)
-        loss += log2(1 + 2.0 ** (-bits if pair.same else bits))
-    return right / len(pairs), loss / len(pairs)
+    answered = _bits(pairs, weights, frequency)
+    right = sum((bits > 0) == same for bits, same in answered)
+    return right / len(pairs), sum(_loss(bits, same) for bits, same in answered) / len(pairs)
 
 
 def _moved(old: Model, new: Model) -> list[tuple[str, str, str, float, float]]:
@@ -191,7 +248,13 @@ def _proven(conn: Connection) -> list[_Named]:
         "WHERE k.kind NOT IN ('phone', 'email') LIMIT :most"
     )
     rows = conn.execute(statement, {"most": 4 * MOST}).all()
-    found: list[_Named] = [(a, b, True) for a, b in dict.fromkeys(map(tuple, rows)) if a.split("|")[0] != b.split("|")[0]]
+    found: list[_Named] = []
+    counted: Counter[tuple[str, str]] = Counter()
+    for a, b in dict.fromkeys(map(tuple, rows)):
+        accounts = (a.split("|")[0], b.split("|")[0])
+        counted[accounts] += 1
+        if accounts[0] != accounts[1] and counted[accounts] <= _SAME_ACCOUNTS:
+            found.append((a, b, True))
     return found[:MOST]
 
 

@@ -88,3 +88,9 @@ def test_sentences(lang: str) -> None:
     for reason in ("uncertain", "conflict", "ambiguous"):
         assert reasons.question(Review("a", "b", reason, 0.0, 0.5, evidence, "m1"), lang)
     assert len({reasons.apart(rule, lang) for rule in ("person", "kinds", "codes", "branch", "source")}) == 5
+
+
+def test_what_one_in_a_million_shows_is_not_counted_in_a_sample() -> None:
+    base, rare = shipped(), ("person", "phone", "near")
+    strangers = [Pair(features(row("a", "张晓伟")), features(row("b", "李秀英")), False) for _ in range(300)]
+    assert fit(strangers, base, FREQUENCY, version="g").levels[rare].u == base.levels[rare].u

@@ -97,3 +97,26 @@ def test_too_little_is_said(site: Site) -> None:
     movers(site, 3, proven=True)
     with pytest.raises(FitFault, match="at least 20"):
         fitted.learn(site.hub)
+
+
+def test_different_moves_the_threshold_and_not_what_strangers_show(small: Site) -> None:
+    """Answers are about hard pairs: that many of them are different says that more evidence is needed, and no more."""
+    surnames = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏"
+    for number, surname in enumerate(surnames):
+        home = {"phones": [f"+8613812{number:02}5679"], "address": "杭州市西湖区文三路5号"}
+        bring(small, (f"crm/a{number}", {**home, "display_name": f"{surname}晓岚"}))
+        bring(small, (f"shop/b{number}", {**home, "display_name": f"{surname}晓岚"}))
+        review.answer(small.hub, small.ref(f"crm/a{number}"), small.ref(f"shop/b{number}"), "different", by="ops")
+    learned = fitted.learn(small.hub, version="own-1")
+    assert fitted.shift_of(learned.model) < -0.5
+    old, new = shipped().presets["default"], learned.model.presets["default"]
+    assert new.merge == pytest.approx(old.merge - fitted.shift_of(learned.model), abs=0.01)
+    assert new.review - old.review == pytest.approx(new.merge - old.merge, abs=0.01)
+    assert learned.before is not None and learned.after is not None and learned.after[1] < learned.before[1]
+    rare = ("person", "phone", "near")
+    assert learned.model.levels[rare].u == shipped().levels[rare].u
+
+
+def test_one_pair_of_accounts_does_not_speak_for_all(small: Site) -> None:
+    movers(small, fitted._SAME_ACCOUNTS + 30, proven=True)
+    assert fitted.learn(small.hub, version="own-1").counts["proven"] == fitted._SAME_ACCOUNTS
