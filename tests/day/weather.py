@@ -16,7 +16,7 @@ READS = {
     "wecom": "get_by_user", "dingtalk": "extcontact/list", "taobao": "taobao.trades.sold", "jd": "enSearch",
     "wukong": "queryPageList", "wecom_archive": "GetChatData",
 }  # fmt: skip
-APART = 4.0
+APART = 20.0
 LIMITS = {name: call for name, call in READS.items() if name != "jd"}
 """JD has one limit, that of the day: after it nothing comes until midnight. Nor does it renew a token that is withdrawn."""
 
@@ -85,7 +85,7 @@ class Weather:
         return happens
 
     def _due(self, name: str) -> bool:
-        """Tokens die at the third page and every few seconds; those that die between a call and its repetition are a case for
+        """Tokens die at the third page and every so many seconds: one that dies between a call and its repetition is a case for
         a person, and not of this weather."""
         now = time.monotonic()
         if self._pages[name] < 3 or now < self._next.get(name, 0.0):
