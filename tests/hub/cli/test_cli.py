@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,8 @@ def test_an_account_is_added_checked_paused_resumed_removed(desk: Desk, tmp_path
         (["deliveries", "list", "--account", "nosuch"], 1, NO_ACCOUNT),
         (["deliveries", "show", "none"], 1, "没有这个交付 / no delivery none"),
         (["deliveries", "retry", "none"], 1, "\n→ "),
+        (["deliveries", "amend", "none"], 1, "\n→ "),
+        (["deliveries", "sheet", "--source", "nosuch"], 1, NO_ACCOUNT),
         (["users", "add", "no-mailbox", "--password", "long enough 77"], 2, " / "),
         (["users", "add", "a@b.cn", "--password", "short"], 2, " / "),
         (["users", "add", "a@b.cn", "--password", "long enough 77", "--role", "king"], 2, "viewer, operator, admin"),
@@ -273,6 +276,26 @@ def test_inbox_and_deliveries_are_listed(filled: Desk) -> None:
     told = filled.run("deliveries", "list", "--json").json
     assert told["deliveries"] == [] and set(told) == {"deliveries", "counts"}
     assert filled.run("inbox", "list", "--account", "crm").out.strip() == "(none)"
+
+
+def test_the_sheet_is_told_and_written(filled: Desk, tmp_path: Path) -> None:
+    """No rule is there, so every paid order waits for one, and says so; nothing is left without a cause."""
+    at = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+    paid = {"state": "paid", "total": "30.00", "paid": "30.00", "paid_at": at, "created_at": at, "updated_at": at, "lines": []}
+    filled.world.put("order", {"id": "T-1", **paid})
+    filled.run("sync", "crm", "order")
+    told = filled.run("deliveries", "sheet", "--out", str(tmp_path / "sheet.csv"), "--json").json
+    assert told["unexplained"] == 0 and told["documents"] == [] and told["finance"] is None
+    (row,) = told["rows"]
+    assert (row["kind"], row["amount"], row["booked"], row["causes"]) == (
+        "order",
+        3000,
+        0,
+        {"no_rule": {"count": 1, "amount": 3000}},
+    )
+    head, line = (tmp_path / "sheet.csv").read_text("utf-8-sig").splitlines()
+    assert head.startswith("类别,来源,编号") and line.startswith("订单,crm,T-1,") and "没有规则管这一类" in line
+    assert "✓ 每一分差额都有原因" in filled.run("deliveries", "sheet").out
 
 
 def test_users_are_added_and_listed(desk: Desk) -> None:
