@@ -164,7 +164,7 @@ class Day:
 
     def _shops(self, since: datetime, now: datetime) -> None:
         """Orders of the time between, which the hub has not read yet."""
-        count, span = int(self.size.orders * (1 - BEFORE)) - 6, int((now - since).total_seconds()) - 60
+        count, span = self.size.orders - int(self.size.orders * BEFORE) - 6, int((now - since).total_seconds()) - 60
         self.company.sell(count, lambda: since + timedelta(seconds=self.company.dice.randrange(span)))
         for number in self.company.sold["taobao"][-min(count // 2, 100) :]:
             self.company.taobao.tmc.put("taobao_trade_TradeBuyerPay", SHOP, {"tid": number, "seller_nick": SHOP})
