@@ -153,7 +153,7 @@ class Company:
 
     def _jd_order(self, paid: int, at: datetime, modified: datetime) -> None:
         person, number = next(self.buyers["jd"]), JD_FIRST + len(self.sold["jd"])
-        receiver = jd_data.Person(person.name, person.phone, masked=False)
+        receiver = jd_data.Person(person.name, person.phone, f"{MARK}园路 {person.number} 号", masked=False)
         sale = jd_data.Sale(
             number=number, buyer=f"buyer {person.number}", person=receiver, created=at - timedelta(minutes=4),
             modified=modified, goods=paid + 500, paid=paid, paid_at=at,

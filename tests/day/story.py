@@ -51,7 +51,7 @@ class Person:
 _PLACES = (
     ("wecom", ("wecom",), 22), ("wecom and shop", ("wecom", "jd"), 6), ("jd", ("jd",), 12), ("taobao", ("taobao",), 28),
     ("dingtalk", ("dingtalk",), 12), ("both chats", ("wecom", "dingtalk"), 4), ("crm", ("wukong",), 12),
-    ("crm and chat", ("wukong", "wecom"), 4),
+    ("company and its person", ("wukong", "wecom"), 4),
 )  # fmt: skip
 """Share of customers (percent) by the platforms that know them. Phones join them, but the Taobao shop tells none."""
 

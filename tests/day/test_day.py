@@ -101,12 +101,13 @@ def _no_silent_stream(day: Day) -> None:
 
 
 def _people(day: Day) -> None:
-    """One customer for each whom the platforms know, on however many of them, and for each company that signs in DingTalk
-    (with the telephone of its contract); who has left is marked so; nothing is left in quarantine or in the inbox."""
+    """One customer for each whom the platforms know, on however many of them; a person and the company that he speaks for are
+    two. Who has left is marked so; nothing is left in quarantine or in the inbox."""
     firms = sum(not instance.main for instance in day.company.dingtalk.flow.instances.values())
-    assert day.number("SELECT count(*) FROM customer WHERE state = 'active'") == len(day.company.people) + firms
+    speaks = sum(set(person.on) == {"wukong", "wecom"} for person in day.company.people)
+    assert day.number("SELECT count(*) FROM customer WHERE state = 'active'") == len(day.company.people) + firms + speaks
     # A refund of Taobao is the one record that knows both ids of a buyer: it makes a second profile, found to be his.
-    several = sum(len(person.on) > 1 for person in day.company.people) + len(day.company.refunded["taobao"])
+    several = sum(len(person.on) > 1 for person in day.company.people) - speaks + len(day.company.refunded["taobao"])
     assert day.number("SELECT count(*) FROM customer WHERE state = 'active' AND profiles > 1") == several
     assert day.number("SELECT count(*) FROM staff WHERE deleted") == len(day.gone)
     assert day.number("SELECT count(*) FROM quarantined") == 0
