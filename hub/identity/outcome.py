@@ -42,7 +42,8 @@ class Writer:
         self._reviews(outcome.open)
         self.change.queue = {self.home[unit.refs[0]]: "neighbours" for unit in outcome.unsettled if unit.refs[0] in self.home}
         self._relations(outcome)
-        self.change.queue |= dict.fromkeys(self.board.generic - self.change.queue.keys(), "generic")
+        if not self.board.recalled:  # else customers of one such value would call each other for ever
+            self.change.queue |= dict.fromkeys(self.board.generic - self.change.queue.keys(), "generic")
         gone = {merge.loser for merge in self.change.merges}
         self.change.queue = {customer: reason for customer, reason in self.change.queue.items() if customer not in gone}
         return self.change

@@ -130,7 +130,11 @@ def undone(name: str, url: str, folder: Path, board: Board) -> None:
     found, why = Said(), ""
     try:
         found = json.loads(hub_side.watched([*asked, "--folder", str(folder)], str(folder)).printed)
-        print(f"  undo in a group of 50: median {found['median_ms']:.1f} ms, worst {found['worst_ms']:.1f} ms", flush=True)
+        print(
+            f"  undo in a group of 50: median {found['median_ms']:.1f} ms ({found['processor_ms']:.1f} of processor), "
+            f"worst {found['worst_ms']:.1f} ms",
+            flush=True,
+        )
     except NotMeasured as error:
         why = str(error)
         print(f"  undo NOT MEASURED: {why}", flush=True)

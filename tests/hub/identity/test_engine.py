@@ -153,3 +153,15 @@ def test_a_value_that_turns_generic_gives_back_what_rested_on_it() -> None:
         bring(row(f"n{number}", name, phones=["13812345679"]))
     assert store.profiles["a"].customer != store.profiles["m"].customer
     assert len({store.profiles[f"n{number}"].customer for number in range(14)}) == 14
+
+
+def test_second_looks_come_to_an_end() -> None:
+    store, deciding = MemoryStore(), engine()
+    names = ["李秀英", "王建国", "赵敏", "钱进", "孙立", "周红", "吴刚", "郑爽", "冯巩", "陈晨", "褚健", "卫平", "蒋勤", "沈冰"]
+    for number, name in enumerate(names):
+        item = row(f"n{number}", name, phones=["13812345679"])
+        deciding.resolve(store, [Arrival(item["rid"], features(item))])
+    assert len(store.queue) > 3
+    for _ in range(20):
+        deciding.redo(store, store.waiting(3))
+    assert not store.queue
