@@ -68,12 +68,13 @@ def last_line(text: str) -> str:
     return next((line for line in reversed(told) if line), "no word on standard error")[:300]
 
 
-def resolve(truth: Truth, records: Path, *arguments: str, groups: bool = True) -> Run:
-    """Run over a file. groups: whether the output is for exactly the records of the truth. NotMeasured: it failed."""
+def resolve(truth: Truth, records: Path, *arguments: str, groups: bool = True, home: Path | None = None) -> Run:
+    """Run over a file. groups: whether the output is for exactly the records of the truth. home: where the keys of a store are
+    that another run has made; with other keys nothing in it would be found again. NotMeasured: it failed."""
     with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
         out = Path(folder) / "out.csv"
         asked = [*command(), str(records), "--out", str(out), "--json", *arguments]
-        took = watched(asked, folder)
+        took = watched(asked, str(home or folder))
         try:
             said = json.loads(took.printed[took.printed.index("{") :])
             found = answer(out, truth) if groups else ([], [])

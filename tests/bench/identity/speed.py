@@ -169,8 +169,8 @@ def judged(board: Board, way: str, name: str, bulk: Said, stream: Said, why: str
 def by_command(head_path: Path, tail_path: Path, url: str, folder: Path) -> tuple[Said, Said]:
     """``hub resolve`` into a store, then ``--stream`` against it. NotMeasured: it cannot do that."""
     store = url or f"sqlite:///{folder / 'store.db'}"
-    first = hub_side.resolve(Truth(), head_path, "--store", store, groups=False)
-    then = hub_side.resolve(Truth(), tail_path, "--store", store, "--stream", groups=False)
+    first = hub_side.resolve(Truth(), head_path, "--store", store, groups=False, home=folder)
+    then = hub_side.resolve(Truth(), tail_path, "--store", store, "--stream", groups=False, home=folder)
     if missing := [key for key in ("median_ms", "p99_ms", "records_per_second") if key not in then.said]:
         raise NotMeasured(f"hub resolve --stream --json does not say {', '.join(missing)}")
     stream = {"median_ms": then.said["median_ms"], "p99_ms": then.said["p99_ms"], "rate": then.said["records_per_second"]}

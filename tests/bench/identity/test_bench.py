@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shlex
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -88,6 +89,17 @@ def test_a_resolver_that_fails_is_not_measured(made: Dataset, monkeypatch: pytes
 def test_speed_without_figures_is_not_measured(made: Dataset, tmp_path: Path) -> None:
     with pytest.raises(NotMeasured, match="does not say median_ms"):
         speed.by_command(made.records, made.records, "", tmp_path)
+
+
+def test_the_second_run_knows_whom_the_first_one_stored(tmp_path: Path) -> None:
+    head, tail = tmp_path / "head.jsonl.gz", tmp_path / "tail.jsonl.gz"
+    for path, rid in ((head, "a"), (tail, "b")):
+        record = {"rid": rid, "source": "crm", "name": "张晓伟", "phones": ["13812345679"], "ids": {"unionid": "u1"}}
+        with gzip.open(path, "wt", encoding="utf-8") as out:
+            out.writelines(json.dumps({**record, "rid": f"{rid}{i}"}) + "\n" for i in range(2))
+    speed.by_command(head, tail, "", tmp_path)
+    with sqlite3.connect(tmp_path / "store.db") as store:
+        assert store.execute("SELECT count(*), count(DISTINCT customer_id) FROM profile").fetchone() == (4, 1)
 
 
 def test_plain_inserts_write_every_row(made: Dataset, tmp_path: Path) -> None:
