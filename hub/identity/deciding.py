@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
@@ -13,18 +14,25 @@ from hub.identity.fitted import Weights
 from hub.identity.records import Records
 from hub.identity.resolve import Resolver
 from hub.identity.sources import Sources
+from hub.identity.sql import Statistics
 from hub.identity.store import Decision
 from hub.identity.survivorship import rules_of
 from hub.store.bulk import Upsert
+from hub.store.database import Database
 
 _insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",), update=("at",))
+
+STATISTICS: WeakKeyDictionary[Database, Statistics] = WeakKeyDictionary()
+"""The counters of each database, read once for all resolvers of the process."""
 
 
 def resolver(hub: Hub) -> Resolver:
     """A resolver over the hub's accounts, with its settings and fitted weights."""
     settings = hub.settings
     wanted, rules = wanted_kinds(settings), rules_of(hub)
-    return Resolver(hub.ring, Sources(hub), wanted, settings.identity_preset, model=Weights(hub), rules=rules)
+    made = Resolver(hub.ring, Sources(hub), wanted, settings.identity_preset, model=Weights(hub), rules=rules)
+    made.statistics = STATISTICS.setdefault(hub.db, made.statistics)
+    return made
 
 
 def decide(hub: Hub, conn: Connection, decision: Decision, by: str, now: int) -> None:

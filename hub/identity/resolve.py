@@ -77,7 +77,7 @@ class Resolver:
     ) -> None:  # fmt: skip
         self.ring, self.lists, self.wanted, self._model = ring, lists, wanted, model
         self._preset, self._single_source = preset, single_source
-        self._statistics, self._blind = Statistics(), blind_of(ring)
+        self.statistics, self._blind = Statistics(), blind_of(ring)
         self.records = Records(ring, lists.rank, rules)
 
     def resolve(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Resolved:
@@ -127,7 +127,7 @@ class Resolver:
         return Engine(self._blind, ids, model=self._model(), preset=self._preset, single_source=self._single_source)
 
     def _store(self, conn: Connection, now: int, **more: Any) -> SqlStore:
-        return SqlStore(conn, self.ring, self._statistics, now, wanted=self.wanted, **more)
+        return SqlStore(conn, self.ring, self.statistics, now, wanted=self.wanted, **more)
 
     def _body(self, item: Incoming, digest: bytes) -> Body:
         sealed = golden.seal_profile(self.ring, item.ref, item.record["fields"])

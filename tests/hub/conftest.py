@@ -22,6 +22,7 @@ from connectors.base import Record
 from hub import accounts
 from hub.core import Hub
 from hub.identity import golden
+from hub.identity.deciding import STATISTICS
 from hub.models import Customer, CustomerAlias, IdentityDecision, IdentityKey, Profile, SearchToken
 from hub.models.base import Model, table
 from hub.security import keyring
@@ -94,6 +95,7 @@ def emptied_postgres(postgres_url: str) -> Iterator[Database]:
 
 def emptied(db: Database) -> Database:
     """The PostgreSQL database without rows."""
+    STATISTICS.clear()
     tables = reversed(Model.metadata.sorted_tables)
     with db.write() as conn:
         # TRUNCATE makes a new file for each table, which takes longer than most tests
