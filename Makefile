@@ -28,7 +28,7 @@ serve: $(VENV)/.base
 	$(BIN)/hub serve
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto --dist loadscope
+	$(BIN)/python -m pytest -q -n auto --dist loadscope --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
