@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 import pytest
-from hub.identity.keys import digest_of
 
 from hub.identity import review
+from hub.identity.digests import digest_of
 from hub.models import AuditEntry, ChatGroup, GroupMember
 from hub.models.base import table
 from tests.hub.admin.seed import WORDS
