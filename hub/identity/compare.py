@@ -11,6 +11,8 @@ from hub.identity.unit import Unit
 
 ASKED = -1.0
 """Bits that a name alone, or a masked number alone, reaches at most: it may raise a question, and never merges."""
+NAMESAKES = -6.0
+"""And when the telephones differ, not even that: a large town has many namesakes."""
 _NAMED = frozenset({"name", "gender", "nick", "orders"})
 _TOWNS = frozenset({"province", "city", "city_only", "district"})
 
@@ -54,7 +56,7 @@ def compare(a: Unit, b: Unit, context: Context) -> Score:
         evidence = []
     bits = context.prior(kind) + sum(item.bits for item in evidence)
     if kind == "person" and bits > ASKED and _alone(evidence):
-        return Score(ASKED, tuple(evidence))
+        return Score(NAMESAKES if _other_phone(evidence) else ASKED, tuple(evidence))
     if kind == "person":
         return _with_alternatives(bits, evidence, context)
     return Score(bits, tuple(evidence))
@@ -67,8 +69,11 @@ def _alone(evidence: list[Evidence]) -> bool:
     rest = [item for item in gains if item.kind not in _NAMED]
     if not rest or [item.level for item in gains] == ["masks"]:
         return True
-    towns = all(item.kind == "place" and item.level in _TOWNS for item in rest)
-    return towns and any(item.kind == "phone" and item.bits < 0 for item in evidence)
+    return _other_phone(evidence) and all(item.kind == "place" and item.level in _TOWNS for item in rest)
+
+
+def _other_phone(evidence: list[Evidence]) -> bool:
+    return any(item.kind == "phone" and item.bits < 0 for item in evidence)
 
 
 def _with_alternatives(bits: float, evidence: list[Evidence], context: Context) -> Score:

@@ -53,6 +53,8 @@ def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
             others = 20.0
         entry = context.company["brand", level]
         return Evidence("brand", level, entry.m - log2((others + entry.shared) / context.companies))
+    if _numbers(x.brand) != _numbers(y.brand):
+        return _level(context, "brand", "differ")
     long, short = sorted((x.brand + x.trade, y.brand + y.trade), key=len, reverse=True)
     if len(x.brand) > 2 and len(y.brand) > 2 and one_wrong(x.brand, y.brand):
         return _level(context, "brand", "near")
@@ -61,6 +63,14 @@ def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
     if len(short) > 3 and (long.startswith(short) or JaroWinkler.similarity(long, short) > 0.93):
         return _level(context, "brand", "part")
     return _level(context, "brand", "differ")
+
+
+def _numbers(brand: str) -> str:
+    """The figures in a brand: 第一小学 and 第二小学 differ by no slip."""
+    return "".join(char for char in brand if char in _FIGURES)
+
+
+_FIGURES = frozenset("0123456789一二三四五六七八九十")
 
 
 def _trade(x: Org, y: Org, context: Context) -> Evidence | None:

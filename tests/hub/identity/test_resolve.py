@@ -90,6 +90,11 @@ APART = {
     "two credit codes, one id": [proof("a", "u1", "华美", tax_id=CODE_1), proof("b", "u1", "华美", tax_id=CODE_2)],
     "placeholder mobile": [plain("a", "张伟", "13800138000"), plain("b", "张伟", "13800138000")],
     "masked mobiles alone": [plain("a", "", "138****5678"), plain("b", "", "138****5678")],
+    "companies that differ by a number": [
+        plain("a", "郑州样例第一商贸有限公司", A, address="郑州市金水区文化路1号"),
+        plain("b", "郑州样例第二商贸有限公司", "13812365679", address="郑州市金水区文化路2号"),
+    ],
+    "namesakes in a town": [plain("a", "张伟", A, region="上海市"), plain("b", "张伟", "15012340987", region="上海市")],
     "the company's mailbox": [plain("a", "张伟", emails=["info@x.cn"]), plain("b", "李强", emails=["info@x.cn"])],
     "a switchboard": [plain("a", "张伟", "0571-88886666"), plain("b", "李强", "0571-88886666")],
 }

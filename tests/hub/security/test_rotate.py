@@ -19,7 +19,7 @@ HASHES = {"hash", "digest", "parties"}
 """Columns of bytes that show nothing and are sealed by no key."""
 
 
-PHONE = "+8613912345678"
+PHONE = "+8613912365678"
 
 
 @pytest.fixture

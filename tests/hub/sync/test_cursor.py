@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Window
@@ -60,6 +60,7 @@ def test_no_instant_is_left_out_and_no_window_is_too_long(given_spec: Spec, curs
         assert two.start == one.end - given_spec.overlap and two.end > one.end
 
 
+@settings(deadline=None)
 @given(specs, st.lists(st.integers(1, 5000), min_size=1, max_size=6))
 def test_pull_after_pull_covers_all_time(given_spec: Spec, steps: list[int]) -> None:
     cursor, now = Cursor(), NOW

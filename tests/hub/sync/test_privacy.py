@@ -196,6 +196,8 @@ def test_every_personal_column_is_bytes(small: Site) -> None:
         ("identity_review", "reason"),  # uncertain, conflict, ambiguous
         ("identity_redo", "reason"),
         ("identity_model", "data"),  # weights
+        ("bookmark", "name"),  # how far work over all customers has come
+        ("owner_conflict", "reason"),
         ("tag", "name"),
         ("tag_assignment", "name"),
         ("order_line", "title"),
