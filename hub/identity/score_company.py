@@ -22,8 +22,8 @@ def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
     found: list[Evidence | None] = [*names]
     if all(item.kind != "region" for item in names):
         found.append(_area(a, b, context))
-    found += [_phone(a, b, context), _code(a, b, context), _domain(a, b, context, same_brand), _place(a, b, context)]
-    found.append(_contact(a, b, context))
+    found += [_phone(a, b, context, same_brand), _code(a, b, context), _domain(a, b, context, same_brand)]
+    found += [_place(a, b, context), _contact(a, b, context)]
     return [item for item in found if item is not None]
 
 
@@ -116,7 +116,7 @@ def _areas(unit: Unit) -> set[tuple[str, str]]:
     return found - {("", "")}
 
 
-def _phone(a: Unit, b: Unit, context: Context) -> Evidence | None:
+def _phone(a: Unit, b: Unit, context: Context, same_brand: bool) -> Evidence | None:
     best = None
     level = context.company["phone", "same"]
     for phone in (a.phones & b.phones) | (a.lands & b.lands):
@@ -127,7 +127,7 @@ def _phone(a: Unit, b: Unit, context: Context) -> Evidence | None:
                 best = Evidence("phone", "same", bits)
     if best is not None:
         return best
-    if any_one_wrong(a.phones | a.lands, b.phones | b.lands):
+    if same_brand and any_one_wrong(a.phones | a.lands, b.phones | b.lands):
         return _level(context, "phone", "near")
     return _level(context, "phone", "differ") if a.lands and b.lands else None
 
