@@ -23,7 +23,7 @@ def row(site: Site, key: str = "crm") -> Any:
 
 
 def audited(site: Site) -> list[tuple[str, str]]:
-    return [(entry.who, entry.what) for entry in sorted(site.rows(AuditEntry), key=lambda entry: entry.id)]
+    return [(entry.who, entry.what) for entry in sorted(site.rows(AuditEntry), key=lambda entry: entry.seq)]
 
 
 def test_a_new_account_has_its_streams_due(site: Site) -> None:
