@@ -14,9 +14,11 @@ from hub.store.bulk import driver, marked
 SHARE = 0.03
 LEAST = 50
 """Questions that may always be open."""
-_LAST = "SELECT worth FROM identity_review WHERE state IN ('open', 'kept') ORDER BY worth DESC LIMIT 1 OFFSET {0}"
-_KEEP = "UPDATE identity_review SET state = 'kept' WHERE state = 'open' AND worth <= {0}"
-_ASK = "UPDATE identity_review SET state = 'open' WHERE state = 'kept' AND worth > {0}"
+_LAST = "SELECT worth, a, b FROM identity_review WHERE state IN ('open', 'kept') ORDER BY worth DESC, a, b LIMIT 1 OFFSET {0}"
+_BEHIND = "(worth < {0} OR (worth = {0} AND (a > {0} OR (a = {0} AND b >= {0}))))"
+_KEEP = f"UPDATE identity_review SET state = 'kept' WHERE state = 'open' AND {_BEHIND}"  # noqa: S608 - constants
+_ASK = f"UPDATE identity_review SET state = 'open' WHERE state = 'kept' AND NOT {_BEHIND}"  # noqa: S608 - constants
+_ASK_ALL = "UPDATE identity_review SET state = 'open' WHERE state = 'kept'"
 
 
 def most(conn: Connection) -> int:
@@ -26,9 +28,13 @@ def most(conn: Connection) -> int:
 
 
 def bound(conn: Connection) -> None:
-    """Leave open what is worth most, in the caller's transaction. Of questions worth the same, all or none."""
+    """Leave open what is worth most, in the caller's transaction. Of questions worth the same those with the first refs."""
     database = driver(conn)
     first_kept = database.execute(marked(conn, _LAST), (most(conn),)).fetchone()
-    cut = first_kept[0] if first_kept else -1.0
-    database.execute(marked(conn, _KEEP), (cut,))
-    database.execute(marked(conn, _ASK), (cut,))
+    if first_kept is None:
+        database.execute(_ASK_ALL)
+        return
+    worth, a, b = first_kept
+    place = (worth, worth, a, a, b)
+    database.execute(marked(conn, _KEEP), place)
+    database.execute(marked(conn, _ASK), place)

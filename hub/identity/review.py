@@ -233,7 +233,7 @@ def _put_off(hub: Hub, conn: Connection, a: str, b: str, by: str, days: int) -> 
     until = to_us(hub.now() + timedelta(days=days))
     statement = text(
         "UPDATE identity_review SET state = 'unsure', \"by\" = :by, until = :until "
-        "WHERE a = :a AND b = :b AND state IN ('open', 'unsure')"
+        "WHERE a = :a AND b = :b AND state IN ('open', 'kept', 'unsure')"
     )
     if not conn.execute(statement, {"by": by, "until": until, "a": low, "b": high}).rowcount:
         raise IdentityFault("这两份档案不在待确认的问题里。", "there is no open question about these two profiles")

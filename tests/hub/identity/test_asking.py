@@ -9,7 +9,12 @@ import pytest
 from sqlalchemy import Connection
 
 from hub.identity import asking, files
+from hub.models import IdentityReview
+from hub.models.base import table
 from hub.store.bulk import driver
+from tests.hub.conftest import Site
+
+QUESTION = table(IdentityReview)
 
 
 @pytest.fixture
@@ -63,3 +68,43 @@ def test_the_bound_grows_with_the_records(conn: Connection, monkeypatch: pytest.
     values = "'1|a', 1, '1|file|a', 'c', 'new', x'', x'', 0, 0, 0, 1000"
     driver(conn).execute(f"INSERT INTO profile ({columns}) VALUES ({values})")
     assert asking.most(conn) == 250
+
+
+# -- many that are worth the same
+
+
+def put(site: Site, worth: list[float]) -> None:
+    common = {"reason": "uncertain", "bits": 0.0, "evidence": [], "weights": "v", "state": "open", "at": site.now}
+    rows = [{**common, "a": f"1|a{n:02}", "b": f"1|b{n:02}", "worth": each} for n, each in enumerate(worth)]
+    with site.hub.db.write() as conn:
+        conn.execute(QUESTION.insert(), rows)
+        asking.bound(conn)
+
+
+def open_ones(site: Site) -> list[str]:
+    return sorted(row.a for row in site.rows(IdentityReview, state="open"))
+
+
+@pytest.mark.parametrize("many", [3, 8])
+def test_equal_worth_leaves_some_open_and_always_the_same(site: Site, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    monkeypatch.setattr(asking, "LEAST", 5)
+    put(site, [0.25] * many)
+    first = [f"1|a{n:02}" for n in range(min(many, 5))]
+    assert open_ones(site) == first
+    with site.hub.db.write() as conn:
+        asking.bound(conn)
+    assert open_ones(site) == first
+
+
+def test_what_is_kept_comes_up_when_there_is_room(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "LEAST", 2)
+    put(site, [0.1, 0.5, 0.25, 0.25])
+    assert open_ones(site) == ["1|a01", "1|a02"]
+    with site.hub.db.write() as conn:
+        conn.execute(QUESTION.update().where(QUESTION.c.a == "1|a01").values(state="same"))
+        asking.bound(conn)
+    assert open_ones(site) == ["1|a02", "1|a03"]
+    monkeypatch.setattr(asking, "LEAST", 9)
+    with site.hub.db.write() as conn:
+        asking.bound(conn)
+    assert open_ones(site) == ["1|a00", "1|a02", "1|a03"]
