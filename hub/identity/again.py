@@ -9,7 +9,7 @@ from hub.events.mint import insert_events
 from hub.identity import asking
 from hub.identity.deciding import resolver
 
-BATCH = 200
+BATCH = 50
 """Customers a transaction: others wait for the lock on identity meanwhile."""
 
 
