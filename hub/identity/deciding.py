@@ -48,6 +48,11 @@ def reconsider(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -
     insert_events(conn, resolver(hub).redo(conn, now, most=len(wanted)).events)
 
 
+def records(hub: Hub) -> Records:
+    """The hub's golden records."""
+    return Records(hub.ring, Sources(hub).rank, rules_of(hub))
+
+
 def refresh(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -> None:
     """Make the golden records of these customers anew."""
-    Records(hub.ring, Sources(hub).rank, rules_of(hub)).refresh(conn, sorted(set(customers)), now)
+    records(hub).refresh(conn, sorted(set(customers)), now)

@@ -58,11 +58,6 @@ class MemoryStore:
         """See the protocol."""
         return list(self.queue)[:most]
 
-    def weak(self, below: float, most: int) -> Sequence[str]:
-        """See the protocol."""
-        found = {link.customer: None for link in self.links.values() if link.rule == "score" and link.bits < below}
-        return list(found)[:most]
-
     # -- writing
 
     def decide(self, decision: Decision) -> None:

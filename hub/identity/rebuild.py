@@ -21,9 +21,8 @@ from hub.identity.extract import extract
 from hub.identity.features import Features
 from hub.identity.frequency import counted
 from hub.identity.keying import Plain, keys, role
-from hub.identity.sources import Sources
-from hub.identity.sql import delete_blocks, open_features, seal_features
-from hub.identity.survivorship import GONE, View, rules_of
+from hub.identity.sql import COUNT, delete_blocks, insert_blocks, insert_keys, insert_redo, open_features, seal_features
+from hub.identity.survivorship import rules_of
 from hub.identity.unit import join, of_profile
 from hub.models import Bookmark
 from hub.models.base import table
@@ -35,13 +34,6 @@ CHUNK = 500
 """Customers in one transaction."""
 Progress = Callable[[dict[str, int]], None]
 _mark = Upsert("bookmark", ("name", "position", "detail", "at"), ("name",), update=("position", "detail", "at"))
-_insert_keys = Upsert("identity_key", ("digest", "profile_ref", "kind", "customer_id"), ("digest", "profile_ref"))
-_insert_blocks = Upsert("block_key", ("digest", "nr"), ("digest", "nr"))
-_insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",))
-_COUNT = (
-    "INSERT INTO identity_count (kind, value, n) VALUES ({0}, {0}, {0}) "
-    "ON CONFLICT (kind, value) DO UPDATE SET n = identity_count.n + excluded.n"
-)
 _WRITE = "UPDATE profile SET features = {0}, blocks_digest = {0} WHERE ref = {0}"
 
 
@@ -94,13 +86,7 @@ def _begun(hub: Hub, name: str) -> tuple[str, Counter[str]]:
 
 
 def _records(hub: Hub, conn: Connection, customers: Sequence[str]) -> Counter[str]:
-    rank_of, rules = Sources(hub).rank, rules_of(hub)
-    views: dict[str, list[View]] = {cid: [] for cid in customers}
-    columns = ("ref", "account_id", "version", "data", "customer_id", "deleted")
-    for ref, account, version, data, cid, deleted in select_in(conn, "profile", columns, "customer_id", customers):
-        rank = rank_of(account) + (GONE if deleted else 0)
-        views[cid].append(View(ref, rank, version, golden.read_profile(hub.ring, ref, data)))
-    made = composed(conn, hub.ring, views, rules)
+    made = composed(conn, hub.ring, deciding.records(hub).views(conn, customers), rules_of(hub))
     stored = select_in(conn, "customer", ("id", "data"), "id", customers)
     differ = [cid for cid, data in stored if cid in made and golden.read(hub.ring, cid, data) != made[cid]]
     deciding.refresh(hub, conn, differ, hub.now_us())
@@ -139,7 +125,7 @@ class _Features:
             have = {digest for found in own.values() for digest in found}
             own[last] |= {digest: key for digest, key in whole.items() if digest not in have}
             self._write(conn, cid, rows, own)
-            _insert_redo(conn, [(cid, "features", hub.now_us())])
+            insert_redo(conn, [(cid, "features", hub.now_us())])
             changed.update(changed=1, queued=1, profiles=len(rows))
         return changed
 
@@ -192,6 +178,6 @@ class _Features:
         many(conn, _WRITE, written)
         delete_in(conn, "identity_key", "profile_ref", [row.ref for row in rows])
         delete_blocks(conn, gone)
-        _insert_keys(conn, sorted(joining))
-        _insert_blocks(conn, sorted(come))
-        many(conn, _COUNT, [(*key, step) for key, step in sorted(counts.items()) if step])
+        insert_keys(conn, sorted(joining))
+        insert_blocks(conn, sorted(come))
+        many(conn, COUNT, [(*key, step) for key, step in sorted(counts.items()) if step])

@@ -33,15 +33,19 @@ class Records:
         self, conn: Connection, customers: Sequence[str], now: int, *, fresh: Mapping[str, list[golden.View]] = _NOTHING
     ) -> None:
         """Make the golden records of stored customers anew from their profiles; fresh: new ones with their views."""
+        views = {**self.views(conn, customers), **fresh}
+        built = composed(conn, self.ring, views, self.rules)
+        _upsert_customer(conn, (self._row(cid, record, len(views[cid]), now) for cid, record in built.items()))
+        search.reindex(conn, self.ring, {c: golden.values(r) for c, r in built.items()}, fresh=set(fresh))
+
+    def views(self, conn: Connection, customers: Sequence[str]) -> dict[str, list[golden.View]]:
+        """What each of the customer's profiles says."""
         views: dict[str, list[golden.View]] = {cid: [] for cid in customers}
         columns = ("ref", "account_id", "version", "data", "customer_id", "deleted")
         for ref, account_id, version, data, cid, deleted in select_in(conn, "profile", columns, "customer_id", customers):
             rank = self.rank(account_id) + (GONE if deleted else 0)
             views[cid].append(golden.View(ref, rank, version, golden.read_profile(self.ring, ref, data)))
-        views |= fresh
-        built = composed(conn, self.ring, views, self.rules)
-        _upsert_customer(conn, (self._row(cid, record, len(views[cid]), now) for cid, record in built.items()))
-        search.reindex(conn, self.ring, {c: golden.values(r) for c, r in built.items()}, fresh=set(fresh))
+        return views
 
     def _row(self, cid: str, record: golden.Golden, profiles: int, now: int) -> tuple[Any, ...]:
         owner, stage = record.get("owner"), record.get("stage", {}).get("value")

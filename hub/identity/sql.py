@@ -30,15 +30,15 @@ _COLUMNS = (
 _upsert_profile = Upsert(
     "profile", _COLUMNS, ("ref",), update=[name for name in _COLUMNS if name not in ("ref", "nr", "account_id", "linked_at")]
 )
-_insert_keys = Upsert("identity_key", ("digest", "profile_ref", "kind", "customer_id"), ("digest", "profile_ref"))
-_insert_blocks = Upsert("block_key", ("digest", "nr"), ("digest", "nr"))
+insert_keys = Upsert("identity_key", ("digest", "profile_ref", "kind", "customer_id"), ("digest", "profile_ref"))
+insert_blocks = Upsert("block_key", ("digest", "nr"), ("digest", "nr"))
 _RELATION = ("a", "b", "kind", "bits", "evidence", "at")
 _upsert_relation = Upsert("identity_relation", _RELATION, ("a", "b", "kind"), update=("bits", "evidence"))
 _REVIEW = ("a", "b", "reason", "bits", "worth", "evidence", "weights", "state", "by", "at")
 _upsert_review = Upsert("identity_review", _REVIEW, ("a", "b"), update=("reason", "bits", "worth", "evidence", "weights"))
-_insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",))
+insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",))
 
-_COUNT = (
+COUNT = (
     "INSERT INTO identity_count (kind, value, n) VALUES ({0}, {0}, {0}) "
     "ON CONFLICT (kind, value) DO UPDATE SET n = identity_count.n + excluded.n"
 )
@@ -97,7 +97,7 @@ class Statistics:
             return
         for key, more in counts.items():
             self._counts[key] = self._counts.get(key, 0) + more
-        many(conn, _COUNT, [(*key, counts[key]) for key in sorted(counts)])
+        many(conn, COUNT, [(*key, counts[key]) for key in sorted(counts)])
 
 
 @dataclass
@@ -167,11 +167,6 @@ class SqlStore:
         statement = text("SELECT customer_id FROM identity_redo ORDER BY at, customer_id LIMIT :most")
         return list(self.conn.execute(statement, {"most": most}).scalars())
 
-    def weak(self, below: float, most: int) -> Sequence[str]:
-        """Customers with a link by score that is weaker than this."""
-        statement = text("SELECT DISTINCT customer_id FROM profile WHERE rule = 'score' AND bits < :below LIMIT :most")
-        return list(self.conn.execute(statement, {"below": below, "most": most}).scalars())
-
     # -- writing
 
     def decide(self, decision: Decision) -> None:
@@ -227,8 +222,8 @@ class SqlStore:
             self.stored[item.ref] = old._replace(blocks=_blocks(item))
         delete_in(self.conn, "identity_key", "profile_ref", [item.ref for item in saved if not item.new])
         delete_blocks(self.conn, gone)
-        _insert_keys(self.conn, sorted(keys))
-        _insert_blocks(self.conn, sorted(blocks))
+        insert_keys(self.conn, sorted(keys))
+        insert_blocks(self.conn, sorted(blocks))
 
     def _renew(self, refs: Collection[str]) -> None:
         """Profiles that say something new which identity does not look at (a stage, a note)."""
@@ -305,7 +300,7 @@ class SqlStore:
             [(r.a, r.b, r.reason, r.bits, r.worth, _json(r.evidence), r.model, "open", None, now) for r in change.reviews],
         )
         many(self.conn, _CLOSE, change.closed)
-        _insert_redo(self.conn, [(customer, reason, now) for customer, reason in change.queue.items()])
+        insert_redo(self.conn, [(customer, reason, now) for customer, reason in change.queue.items()])
         delete_in(self.conn, "identity_redo", "customer_id", [*change.done, *(merge.loser for merge in change.merges)])
 
 

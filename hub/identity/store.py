@@ -190,8 +190,5 @@ class Store(Protocol):
     def waiting(self, most: int) -> Sequence[str]:
         """Customers of the redo queue, oldest first."""
 
-    def weak(self, below: float, most: int) -> Sequence[str]:
-        """Customers that hold a link with rule "score" of fewer bits than ``below``."""
-
     def apply(self, change: Change) -> None:
         """Write what a batch did."""
