@@ -33,7 +33,7 @@ from hub.app import create_app
 from hub.core import Hub
 from hub.events import delivery
 from hub.events.documents import from_json
-from hub.identity import service
+from hub.identity.desk import service
 from hub.jobs.cycle import drain
 from hub.models import Account, Customer, Delivery, Event, LedgerEntry, SettlementItem
 from hub.sync.connect import connect as connector_of

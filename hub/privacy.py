@@ -16,7 +16,9 @@ from sqlalchemy import select as sa_select
 from sqlmodel import col
 
 from hub.core import Hub
-from hub.identity import golden, ledger, manual, service, sql
+from hub.identity.desk import service
+from hub.identity.records import golden, manual
+from hub.identity.tables import ledger, sql
 from hub.models import Account, Consent, Deal, DealLine, InvoiceApplication, Message, Order, OrderLine, Refund, SourceRecord
 from hub.models.base import Model, table
 from hub.models.invoice import BUYER

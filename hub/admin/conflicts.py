@@ -9,7 +9,7 @@ from hub.admin import overview
 from hub.admin.customers import display_name
 from hub.admin.i18n import pick
 from hub.admin.web import back, done, needs, page, the_hub, who
-from hub.identity.service import IdentityFault
+from hub.identity.desk.service import IdentityFault
 from hub.people import owners, ownership
 
 pages = page("conflicts", "/conflicts")

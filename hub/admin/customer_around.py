@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from hub.admin.i18n import language, t
 from hub.admin.web import the_hub
 from hub.core import Hub
-from hub.identity import golden, relations
+from hub.identity.desk import relations
+from hub.identity.records import golden
 from hub.people import owners
 from hub.store.bulk import select_in
 from hub.store.types import from_us

@@ -11,7 +11,8 @@ from hub.admin import overview
 from hub.admin.customers import PROFILE, display_name, field_value, loaded, owner_name, profile_card
 from hub.admin.i18n import pick
 from hub.admin.web import back, done, needs, page, the_hub, who
-from hub.identity import golden, service
+from hub.identity.desk import service
+from hub.identity.records import golden
 from hub.identity.sources import Sources
 
 pages = page("customer_change", "/customers")

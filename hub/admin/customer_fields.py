@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 
 from hub.admin.i18n import pick
 from hub.admin.web import back, done, needs, page, the_hub, who
-from hub.identity import setting
-from hub.identity.service import IdentityFault
+from hub.identity.desk import setting
+from hub.identity.desk.service import IdentityFault
 
 pages = page("customer_fields", "/customers")
 

@@ -8,7 +8,7 @@ from flask import render_template
 from hub.admin import overview, paging
 from hub.admin.customers import display_name, loaded
 from hub.admin.web import audited, needs, page, the_hub
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import Message
 from hub.models.base import table
 from hub.store.bulk import select_in

@@ -15,7 +15,8 @@ from hub.admin.web import audited, back, may, needs, page, rows, the_hub
 from hub.admin.words import platform_title
 from hub.chats import desk
 from hub.core import Hub
-from hub.identity import golden, manual, service
+from hub.identity.desk import service
+from hub.identity.records import golden, manual
 from hub.models import Customer, Profile, Staff
 from hub.models.base import table
 

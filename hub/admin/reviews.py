@@ -12,9 +12,9 @@ from hub.admin import overview
 from hub.admin.customers import FIELDS, display_name, field_value
 from hub.admin.i18n import language, pick, t
 from hub.admin.web import audited, back, done, may, needs, page, the_hub, who
-from hub.identity import review
-from hub.identity.reasons import evidence
-from hub.identity.service import IdentityFault
+from hub.identity.desk import review
+from hub.identity.desk.reasons import evidence
+from hub.identity.desk.service import IdentityFault
 from hub.store.types import to_us
 
 pages = page("reviews", "/reviews")

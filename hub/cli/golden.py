@@ -22,7 +22,7 @@ def register(customers: typer.Typer) -> None:
 
 def set_field(customer_id: str, field: str, value: list[str], json: Json = False) -> None:
     """Set a field by hand; it outranks every source until unset. Lists: several values."""
-    from hub.identity import setting
+    from hub.identity.desk import setting
 
     with opened() as hub:
         kept = setting.put(hub, customer_id, field, "\n".join(value), by=BY)
@@ -31,7 +31,7 @@ def set_field(customer_id: str, field: str, value: list[str], json: Json = False
 
 def unset_field(customer_id: str, field: str, json: Json = False) -> None:
     """The sources say again what the field is."""
-    from hub.identity import setting
+    from hub.identity.desk import setting
 
     with opened() as hub:
         setting.take_back(hub, customer_id, field, by=BY)

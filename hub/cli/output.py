@@ -100,7 +100,7 @@ def _told() -> Iterator[None]:
     from connectors.errors import ConnectorError
     from connectors.messages import explain
     from hub.accounts import AccountFault
-    from hub.identity.service import IdentityFault
+    from hub.identity.desk.service import IdentityFault
     from hub.security.keyring import KeyFault
 
     try:

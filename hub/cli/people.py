@@ -19,7 +19,7 @@ users = typer.Typer(no_args_is_help=True, help="登录用户 / people who sign i
 @customers.command()
 def find(query: str, limit: int = 20, json: Json = False) -> None:
     """Search by name, phone, mailbox, id, order or contract number."""
-    from hub.identity import service
+    from hub.identity.desk import service
 
     with opened() as hub:
         found = service.find(hub, query, limit)
@@ -27,7 +27,7 @@ def find(query: str, limit: int = 20, json: Json = False) -> None:
 
 
 def _shown(hub: Any, customer_id: str) -> dict[str, Any]:
-    from hub.identity import service
+    from hub.identity.desk import service
 
     found = service.show(hub, customer_id)
     if found is None:
@@ -61,7 +61,7 @@ def explain(customer_id: str, lang: str = "zh", json: Json = False) -> None:
 
 
 def _decide(json: bool, name: str, *args: Any) -> None:
-    from hub.identity import service
+    from hub.identity.desk import service
 
     with opened() as hub:
         result = getattr(service, name)(hub, *args, by=BY)

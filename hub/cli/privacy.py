@@ -23,7 +23,7 @@ def export(
 ) -> None:
     """Everything that is stored about a customer, in plain words, as one JSON file."""
     from hub import privacy as rights
-    from hub.identity.service import IdentityFault
+    from hub.identity.desk.service import IdentityFault
 
     with opened() as hub:
         try:
@@ -50,7 +50,7 @@ def erase(
 ) -> None:
     """Erase what is stored about a customer for good; says what stays and why. It cannot be undone."""
     from hub import privacy as rights
-    from hub.identity.service import IdentityFault
+    from hub.identity.desk.service import IdentityFault
 
     with opened() as hub:
         if not yes and not typer.confirm(f"{customer_id}: 删除后无法恢复，继续? / this cannot be undone, go on?"):

@@ -29,7 +29,7 @@ def resolve(
 ) -> None:
     """Who is who in a file of customers: the hub's own identity resolution over a store of its own."""
     from hub.identity import files
-    from hub.identity.schema import SchemaError, load
+    from hub.identity.core.schema import SchemaError, load
 
     if preset not in ("default", "careful"):
         raise fail("--preset: default | careful", 2)

@@ -25,7 +25,7 @@ def reviews(
     json: Json = False,
 ) -> None:
     """Pairs that the hub is not sure about, the one worth most first."""
-    from hub.identity import review
+    from hub.identity.desk import review
 
     with opened() as hub:
         found = review.decided(hub, limit) if decided else review.queue(hub, limit)
@@ -59,7 +59,7 @@ def answer(
     json: Json = False,
 ) -> None:
     """Are two profiles one customer? A and B: 'account/id', a profile's ref or a customer's id."""
-    from hub.identity import review
+    from hub.identity.desk import review
 
     with opened() as hub:
         one, other = review.named(hub, a), review.named(hub, b)
@@ -72,7 +72,7 @@ def answer(
 
 def take_back(a: str, b: str, json: Json = False) -> None:
     """An answer is no more; the evidence decides again."""
-    from hub.identity import review
+    from hub.identity.desk import review
 
     with opened() as hub:
         done = review.take_back(hub, review.named(hub, a), review.named(hub, b), by=BY)
@@ -86,7 +86,7 @@ def fit(
     json: Json = False,
 ) -> None:
     """Learn weights from people's answers, from proofs and from the hub's own customers."""
-    from hub.identity import fitted
+    from hub.identity.desk import fitted
 
     with opened() as hub:
         try:
@@ -132,7 +132,7 @@ def weights(
     json: Json = False,
 ) -> None:
     """Versions of the weights, and which one decides."""
-    from hub.identity import fitted
+    from hub.identity.desk import fitted
 
     with opened() as hub:
         try:

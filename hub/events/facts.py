@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from connectors.base import Party
 from hub.core import Hub
 from hub.events.outbox import ACCOUNT, DELIVERY, rows_in
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import (
     Customer,
     CustomerAlias,

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, text
 
 from hub.core import Hub
 from hub.events.mint import insert_events
-from hub.identity import asking
 from hub.identity.deciding import resolver
+from hub.identity.tables import asking
 
 BATCH = 50
 """Customers a transaction: others wait for the lock on identity meanwhile."""

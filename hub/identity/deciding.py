@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from hub.core import Hub
 from hub.events.mint import insert_events
 from hub.events.rules import wanted_kinds
-from hub.identity.fitted import Weights
-from hub.identity.records import Records
+from hub.identity.core.store import Decision
+from hub.identity.desk.fitted import Weights
+from hub.identity.records.stored import Records
+from hub.identity.records.survivorship import rules_of
 from hub.identity.resolve import Resolver
 from hub.identity.sources import Sources
-from hub.identity.sql import Statistics
-from hub.identity.store import Decision
-from hub.identity.survivorship import rules_of
+from hub.identity.tables.sql import Statistics
 from hub.store.bulk import Upsert
 from hub.store.database import Database
 

@@ -22,10 +22,11 @@ from sqlalchemy import Connection, text
 from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
-from hub.identity import asking, rows
+from hub.identity import rows
+from hub.identity.core.schema import Schema
+from hub.identity.core.store import Decision
 from hub.identity.resolve import Incoming, Resolver
-from hub.identity.schema import Schema
-from hub.identity.store import Decision
+from hub.identity.tables import asking
 from hub.store import database
 from hub.store.bulk import driver
 from hub.store.migrate import upgrade, versions

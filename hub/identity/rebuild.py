@@ -14,16 +14,18 @@ import orjson
 from sqlalchemy import Connection, select, text
 
 from hub.core import Hub
-from hub.identity import deciding, golden, ledger
-from hub.identity.composing import composed
-from hub.identity.digests import BLOCK, JOINING, blind_of
-from hub.identity.extract import extract
-from hub.identity.features import Features
-from hub.identity.frequency import counted
-from hub.identity.keying import Plain, keys, role
-from hub.identity.sql import COUNT, delete_blocks, insert_blocks, insert_keys, insert_redo, open_features, seal_features
-from hub.identity.survivorship import rules_of
-from hub.identity.unit import join, of_profile
+from hub.identity import deciding
+from hub.identity.core.extract import extract
+from hub.identity.core.features import Features
+from hub.identity.core.frequency import counted
+from hub.identity.core.keying import Plain, keys, role
+from hub.identity.core.unit import join, of_profile
+from hub.identity.records import golden
+from hub.identity.records.composing import composed
+from hub.identity.records.survivorship import rules_of
+from hub.identity.tables import ledger
+from hub.identity.tables.digests import BLOCK, JOINING, blind_of
+from hub.identity.tables.sql import COUNT, delete_blocks, insert_blocks, insert_keys, insert_redo, open_features, seal_features
 from hub.models import Bookmark
 from hub.models.base import table
 from hub.security import audit

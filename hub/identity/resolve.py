@@ -14,17 +14,18 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
-from hub.identity import golden, ledger
-from hub.identity.digests import blind_of
-from hub.identity.engine import Arrival, Engine
-from hub.identity.extract import extract
-from hub.identity.features import Features
-from hub.identity.ids import new_id
-from hub.identity.records import Records
-from hub.identity.sql import Body, SqlStore, Statistics, Stored, load
-from hub.identity.store import Change, Decision
-from hub.identity.survivorship import Rules
-from hub.identity.weights import Model, shipped
+from hub.identity.core.engine import Arrival, Engine
+from hub.identity.core.extract import extract
+from hub.identity.core.features import Features
+from hub.identity.core.store import Change, Decision
+from hub.identity.core.weights import Model, shipped
+from hub.identity.records import golden
+from hub.identity.records.stored import Records
+from hub.identity.records.survivorship import Rules
+from hub.identity.tables import ledger
+from hub.identity.tables.digests import blind_of
+from hub.identity.tables.ids import new_id
+from hub.identity.tables.sql import Body, SqlStore, Statistics, Stored, load
 from hub.security.keyring import KeyRing
 
 REDO = 500

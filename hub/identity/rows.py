@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hub.identity.extract import extract
-from hub.identity.features import Features
+from hub.identity.core.extract import extract
+from hub.identity.core.features import Features
 
 _ACCOUNT_IDS = ("unionid", "openid", "external_userid")
 _BUYER_IDS = {"buyer_open_uid": "open_uid", "open_id": "open_uid", "open_uid": "open_uid", "ouid": "ouid", "omid": "ouid"}

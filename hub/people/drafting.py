@@ -25,7 +25,7 @@ from connectors.messages import explain
 from hub import accounts
 from hub.core import Hub
 from hub.events.outbox import ATTEMPT, DELIVERY
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import Account, Customer, Deal, InvoiceApplication, Order, Profile, Staff, StaffNotice
 from hub.models.base import table
 from hub.store.types import EPOCH

@@ -23,7 +23,7 @@ from connectors.people import HandOverRules
 from hub import accounts
 from hub.accounts import AccountFault
 from hub.core import Hub
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import Account, Handover, Orphan, Profile, SourceRecord, Staff
 from hub.models.base import table
 from hub.models.handover import OPEN

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from hub.core import Hub
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import ChatGroup, Profile, Staff
 from hub.models.base import table
 

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Connection, select, text
 
 from hub.core import Hub
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import Bookmark, Deal, OwnerConflict, Staff
 from hub.models.base import table
 from hub.people import drafting

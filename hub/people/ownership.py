@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from hub.core import Hub
-from hub.identity import deciding, manual
-from hub.identity.service import IdentityFault, current_id
+from hub.identity import deciding
+from hub.identity.desk.service import IdentityFault, current_id
+from hub.identity.records import manual
 from hub.people.owners import CONFLICT, of
 from hub.security import audit
 from hub.store.bulk import select_in

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, text
 
-from hub.identity.digests import digest_of
+from hub.identity.tables.digests import digest_of
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.store.types import to_us

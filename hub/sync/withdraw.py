@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, text
 
 from hub.events.mint import EventRow, mint
-from hub.identity import ledger
-from hub.identity.records import Records
+from hub.identity.records.stored import Records
+from hub.identity.tables import ledger
 from hub.store.bulk import Row, select_in
 from hub.sync.forget import look_at_groups
 from hub.sync.project import Projector, remove_assignments

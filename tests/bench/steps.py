@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-import hub.identity.ledger
-import hub.identity.records
-import hub.identity.search
-import hub.identity.sql
+import hub.identity.records.search
+import hub.identity.records.stored
+import hub.identity.tables.ledger
+import hub.identity.tables.sql
 import hub.store.bulk
 import hub.sync.landing
 import hub.sync.project
@@ -38,7 +38,7 @@ _STEPS: list[tuple[Any, str, Name]] = [
     (Upsert, "__call__", lambda upsert, *_: f"write {upsert.table}"),
     *[
         (module, "select_in", lambda conn, table, *_: f"read {table}")
-        for module in (hub.sync.landing, hub.sync.project, hub.identity.records, hub.identity.sql)
+        for module in (hub.sync.landing, hub.sync.project, hub.identity.records.stored, hub.identity.tables.sql)
     ],
 ]
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from connectors import registry
 from connectors.sandbox import serving
 from hub import accounts
-from hub.identity import service
+from hub.identity.desk import service
 from hub.models import Delivery, Run
 from hub.models.base import table
 from tests.e2e.conftest import PASSWORD

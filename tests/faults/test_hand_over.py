@@ -18,7 +18,7 @@ from connectors.sandbox import Served
 from connectors.wecom.simulator import WeComSimulator
 from hub import accounts
 from hub.core import Hub
-from hub.identity import service
+from hub.identity.desk import service
 from hub.models import AuditEntry, Handover
 from hub.models.base import table
 from hub.people import handing, handover, orphans

@@ -24,7 +24,7 @@ from connectors.taobao import sim_data
 from connectors.taobao.simulator import TaobaoSimulator
 from hub import accounts
 from hub.core import Hub
-from hub.identity.engine import Engine
+from hub.identity.core.engine import Engine
 from hub.jobs.distributed import install
 from hub.jobs.shared_budgets import Cell, SharedBudgets
 from hub.store.migrate import upgrade

@@ -21,8 +21,8 @@ from connectors import registry
 from connectors.base import Record
 from hub import accounts
 from hub.core import Hub
-from hub.identity import golden
 from hub.identity.deciding import STATISTICS
+from hub.identity.records import golden
 from hub.models import Customer, CustomerAlias, IdentityDecision, IdentityKey, Profile, SearchToken
 from hub.models.base import Model, table
 from hub.security import keyring

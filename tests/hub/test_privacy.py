@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import LargeBinary
 
 from hub import privacy
-from hub.identity import service
+from hub.identity.desk import service
 from hub.jobs import work
 from hub.models import AuditEntry, Customer, Message, Order, Profile, SourceRecord
 from hub.models.base import Model, table

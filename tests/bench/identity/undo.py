@@ -12,7 +12,8 @@ from statistics import median
 from sqlalchemy import text
 
 from hub.core import Hub
-from hub.identity import files, service
+from hub.identity import files
+from hub.identity.desk import service
 
 HALF, ROUNDS = 25, 9
 SURNAMES, GIVEN = "王李张刘陈杨黄赵周吴徐孙马胡朱郭何林", "娜磊静强洁勇艳军芳涛敏超玲杰红鹏丹宇"

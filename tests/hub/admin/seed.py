@@ -19,10 +19,10 @@ from hub.core import Hub
 from hub.events.attempt import receipt_json
 from hub.events.documents import to_json
 from hub.events.mint import event_id
-from hub.identity import review, service
 from hub.identity.deciding import resolver
-from hub.identity.digests import digest_of
+from hub.identity.desk import review, service
 from hub.identity.resolve import Incoming
+from hub.identity.tables.digests import digest_of
 from hub.models import (
     AccountStream,
     Customer,

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from hub.identity import review
-from hub.identity.digests import digest_of
+from hub.identity.desk import review
+from hub.identity.tables.digests import digest_of
 from hub.models import AuditEntry, ChatGroup, GroupMember
 from hub.models.base import table
 from tests.hub.admin.seed import WORDS

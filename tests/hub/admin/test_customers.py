@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from hub.identity import golden, service
+from hub.identity.desk import service
+from hub.identity.records import golden
 from hub.models import AuditEntry, Customer
 from hub.models.base import table
 from tests.hub.admin.seed import _incoming, resolve

@@ -30,7 +30,7 @@ from hub.admin import (
 from hub.admin.web import RANK
 from hub.events.mint import KINDS
 from hub.events.reconcile import judge
-from hub.identity import relations, review
+from hub.identity.desk import relations, review
 from hub.people import handover as hand_over
 from hub.people import owners
 from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES

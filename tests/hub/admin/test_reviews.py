@@ -10,7 +10,8 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import insert
 
-from hub.identity import golden, review
+from hub.identity.desk import review
+from hub.identity.records import golden
 from hub.models import AuditEntry, Customer, IdentityReview, Profile
 from hub.models.base import table
 

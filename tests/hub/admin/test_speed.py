@@ -14,7 +14,7 @@ import pytest
 
 from hub.app import create_app
 from hub.core import Hub
-from hub.identity import golden, search
+from hub.identity.records import golden, search
 from hub.store.bulk import Upsert
 from hub.store.types import to_us
 from tests.hub.admin.conftest import Browser

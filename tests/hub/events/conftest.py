@@ -22,7 +22,7 @@ from hub.core import Hub
 from hub.events import delivery, rules
 from hub.events.mint import insert_events, mint
 from hub.events.outbox import ATTEMPT, DELIVERY
-from hub.identity import golden
+from hub.identity.records import golden
 from hub.models import (
     Account,
     AuditEntry,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.identity.extract import extract
+from hub.identity.core.extract import extract
 from hub.identity.normal import areas
 from hub.identity.normal.addresses import NOWHERE, Place, place
 

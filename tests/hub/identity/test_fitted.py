@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hub.identity import fitted, review
-from hub.identity.fitted import FitFault, Weights
-from hub.identity.weights import shipped
+from hub.identity.core.weights import shipped
+from hub.identity.desk import fitted, review
+from hub.identity.desk.fitted import FitFault, Weights
 from hub.models import AuditEntry, IdentityModel, IdentityRedo, Profile
 from tests.hub.conftest import Site
 from tests.hub.identity.weighed import bring

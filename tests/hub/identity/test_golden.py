@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.identity import golden, search
-from hub.identity.golden import View
-from hub.identity.ids import new_id
+from hub.identity.records import golden, search
+from hub.identity.records.golden import View
+from hub.identity.tables.ids import new_id
 from hub.security.keyring import KeyRing
 
 RING = KeyRing.new()

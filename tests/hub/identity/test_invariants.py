@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.identity import again, deciding, golden, service
+from hub.identity import again, deciding
+from hub.identity.desk import service
+from hub.identity.records import golden
 from hub.identity.sources import Sources
 from hub.models import Customer, LedgerEntry, Profile
 

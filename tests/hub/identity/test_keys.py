@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hub.identity.digests import blind_of
-from hub.identity.extract import extract
-from hub.identity.keying import keys, role
-from hub.identity.unit import of_profile
+from hub.identity.core.extract import extract
+from hub.identity.core.keying import keys, role
+from hub.identity.core.unit import of_profile
+from hub.identity.tables.digests import blind_of
 from hub.security.keyring import KeyRing
 
 RING = KeyRing.new()

@@ -8,7 +8,7 @@ import pytest
 
 from config.settings import NoticeRule
 from hub import privacy
-from hub.identity.service import IdentityFault
+from hub.identity.desk.service import IdentityFault
 from hub.models import AuditEntry, Customer, ManualValue, OwnerCheck, OwnerConflict, Staff, StaffNotice
 from hub.models.base import table
 from hub.people import owners, ownership

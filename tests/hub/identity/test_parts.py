@@ -7,8 +7,8 @@ from collections import defaultdict
 
 import pytest
 
-from hub.identity.parts import Tie, Ties, claims
-from hub.identity.unit import Unit
+from hub.identity.core.parts import Tie, Ties, claims
+from hub.identity.core.unit import Unit
 
 
 def units(count: int) -> dict[str, Unit]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hub.identity import decisions, ledger
-from hub.identity.records import Records
+from hub.identity.records.stored import Records
+from hub.identity.tables import decisions, ledger
 from hub.models import Customer, CustomerAlias, Event, LedgerEntry, Profile
 
 A, B = "13812365678", "13912365678"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hub.identity import relations, review
-from hub.identity.service import IdentityFault
+from hub.identity.desk import relations, review
+from hub.identity.desk.service import IdentityFault
 from hub.models import AuditEntry, IdentityDecision, IdentityRelation, IdentityReview, LedgerEntry
 from hub.security import audit
 from tests.hub.conftest import Site

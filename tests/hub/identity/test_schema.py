@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.identity.engine import Arrival, Engine
-from hub.identity.memory import MemoryStore
-from hub.identity.schema import SchemaError, load
+from hub.identity.core.engine import Arrival, Engine
+from hub.identity.core.memory import MemoryStore
+from hub.identity.core.schema import SchemaError, load
 from tests.hub.identity.test_engine import engine
 
 PERSONS = """

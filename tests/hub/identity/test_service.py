@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.identity import explain, service
+from hub.identity.desk import explain, service
 from hub.models import AuditEntry, Customer, CustomerAlias, Event, IdentityDecision, LedgerEntry, Profile
 from hub.security import audit
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection
 
 from hub.core import Hub
-from hub.identity import sql
-from hub.identity.sql import Body, SqlStore, Statistics
-from hub.identity.store import Change, Decision, Evidence, Key, Link, Merge, Relation, Review, Saved, Split
+from hub.identity.core.store import Change, Decision, Evidence, Key, Link, Merge, Relation, Review, Saved, Split
+from hub.identity.tables import sql
+from hub.identity.tables.sql import Body, SqlStore, Statistics
 from hub.models import (
     BlockKey,
     IdentityCount,

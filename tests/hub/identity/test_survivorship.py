@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from config.settings import CUSTOMER_FIELDS, FieldRule, Settings
 from hub.admin.customers import FIELDS
-from hub.identity import golden, rebuild, review, service, setting
-from hub.identity.service import IdentityFault
-from hub.identity.survivorship import Rules, View
+from hub.identity import rebuild
+from hub.identity.desk import review, service, setting
+from hub.identity.desk.service import IdentityFault
+from hub.identity.records import golden
+from hub.identity.records.survivorship import Rules, View
 from hub.models import AuditEntry, Bookmark, ManualValue
 from mappings.canonical import FIELDS as CANONICAL
 from tests.hub.conftest import Site

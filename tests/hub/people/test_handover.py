@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from connectors import errors
 from hub import accounts, privacy
-from hub.identity import service
+from hub.identity.desk import service
 from hub.models import AuditEntry, Handover, Inbox, Orphan
 from hub.models.base import table
 from hub.people import handing, handover, orphans

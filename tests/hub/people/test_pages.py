@@ -9,7 +9,7 @@ import pytest
 
 from hub.admin.users import create_user
 from hub.app import create_app
-from hub.identity import service
+from hub.identity.desk import service
 from hub.people import links, tags
 from hub.store.database import Database
 from tests.hub.admin.conftest import Browser

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import LargeBinary, text
 
 from hub.core import Hub
-from hub.identity import service
+from hub.identity.desk import service
 from hub.models.base import Model
 from hub.security import audit, keyring, rotate
 from hub.security.keyring import KeyFault, KeyRing, load_or_create

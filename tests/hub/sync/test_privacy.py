@@ -14,7 +14,7 @@ from sqlalchemy import LargeBinary
 from config.logging import redact
 from connectors.base import Token
 from hub import accounts
-from hub.identity import service
+from hub.identity.desk import service
 from hub.models import Event, Inbox, LedgerEntry, Quarantined, Run
 from hub.models.base import Model, table
 from hub.store.types import SealedJSON

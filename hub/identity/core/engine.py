@@ -1,0 +1,125 @@
+"""The one path: a record, a batch, an import or a person's decision goes through `Engine.resolve` and its neighbours' redo."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from hub.identity.core.board import Board, Piece
+from hub.identity.core.cluster import Clustering, Outcome
+from hub.identity.core.features import Features
+from hub.identity.core.outcome import Writer
+from hub.identity.core.quick import Component, Quick
+from hub.identity.core.score import Context
+from hub.identity.core.store import Change, Store
+from hub.identity.core.weights import Model, shipped
+
+_SURE = 2.5
+"""Bits from which a join is not looked at again when the batch is over."""
+_LARGE = 200
+Blind = Callable[[str, str], bytes]
+"""(kind, value) -> digest."""
+
+
+@contextmanager
+def _no_collector(size: int) -> Iterator[None]:
+    """Without the collector of cycles while a large batch is decided: a third of the time, for objects that make no cycles."""
+    pausing = size > _LARGE and gc.isenabled()
+    if pausing:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pausing:
+            gc.enable()
+
+
+class Arrival(NamedTuple):
+    """A profile that is new or may have changed."""
+
+    ref: str
+    features: Features
+
+
+class Engine:
+    """Decides with one model and preset. new_id: makes a customer's id. single_source: none stands twice in one source.
+
+    expected: number of identities that a bulk load will end with, so that its first records are judged like its last.
+    """
+
+    def __init__(
+        self,
+        blind: Blind,
+        new_id: Callable[[], str],
+        *,
+        model: Model | None = None,
+        preset: str = "default",
+        single_source: bool = False,
+        expected: int = 0,
+    ) -> None:
+        self.blind, self.new_id = blind, new_id
+        self.model = model or shipped()
+        self.preset = self.model.presets[preset]
+        self.single_source, self.expected = single_source, expected
+
+    def resolve(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
+        """Decide a batch and apply it to the store: also what of it says nothing new to identity, the store may keep."""
+        with _no_collector(len(arrivals)):
+            return self._resolved(store, arrivals)
+
+    def _resolved(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
+        # Of its own, so that all that lay on the table is gone before the collector looks for cycles again.
+        board = Board(store, self.blind, self.model, self.expected)
+        pieces = board.arrive(arrivals)
+        if pieces:
+            return self._settle(store, board, pieces)
+        change = Change()
+        store.apply(change)
+        return change
+
+    def redo(self, store: Store, customers: Collection[str]) -> Change:
+        """Look at stored customers again, with all that is known now."""
+        with _no_collector(len(customers)):
+            return self._redone(store, customers)
+
+    def _redone(self, store: Store, customers: Collection[str]) -> Change:
+        board = Board(store, self.blind, self.model, self.expected)
+        pieces = board.recall(customers)
+        return self._settle(store, board, pieces, done=list(customers))
+
+    def _settle(self, store: Store, board: Board, pieces: list[Piece], done: Sequence[str] = ()) -> Change:
+        """Candidates, groups, and what the groups find by keys that only the whole group has."""
+        context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
+        outcome = self._group(board, context, pieces)
+        if board.look_further(outcome.units):
+            context = Context(self.model, board.frequency, board.others, single_source=self.single_source)
+            outcome = self._group(board, context, pieces)
+        change = Writer(board, self.model, self.new_id).write(outcome)
+        change.done = list(done)
+        store.apply(change)
+        return change
+
+    def _group(self, board: Board, context: Context, pieces: Iterable[Piece]) -> Outcome:
+        for root, component in board.components().items():
+            board.settled[root] = self._settled(board, context, component)
+        for root in board.gone:
+            board.settled.pop(root, None)
+        whole = Outcome(units=board.alone())
+        for found in board.settled.values():
+            whole.units += found.units
+            whole.joined += found.joined
+            whole.open += found.open
+            whole.compared += found.compared
+            doubtful = len(found.units) > 1 or any(item.score.bits < _SURE for item in found.joined)
+            if doubtful and not board.recalled:
+                whole.unsettled += found.units
+        return whole
+
+    def _settled(self, board: Board, context: Context, component: Component) -> Outcome:
+        """Plain cases at once, the others (and whatever is looked at again) from their parts."""
+        found = None if board.recalled else Quick(component, context, self.preset, board.apart).settle()
+        if found is None:
+            found = Clustering(context, self.preset, board.apart).run(component.atoms, component.pairs)
+        return found

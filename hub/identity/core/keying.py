@@ -1,0 +1,130 @@
+"""Keys of a unit: by which of them it is found, and by which it looks for others.
+
+A key is (kind, value). Most are both stored and looked for; a masked number is stored apart, because only one without a name
+has to look for all masks that fit.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from hub.identity.core.unit import Unit, domain_label
+
+Plain = tuple[str, str]
+Role = Literal["proof", "strong", "block"]
+
+ROLES: dict[str, Role] = {"phone": "strong", "mail": "strong", "code": "proof"}
+"""Roles of kinds; kinds of proofs are their own, anything else is a block."""
+
+
+class Keys(NamedTuple):
+    """stored: what others find it by; looked: what it looks for."""
+
+    stored: list[Plain]
+    looked: list[Plain]
+
+
+def role(kind: str) -> Role:
+    """What an equal key proves."""
+    return "proof" if kind.startswith("=") else ROLES.get(kind, "block")
+
+
+def keys(unit: Unit) -> Keys:
+    """All keys of a unit."""
+    both: dict[Plain, None] = {("=" + kind, f"{scope}\x1f{value}"): None for kind, scope, value in unit.proofs}
+    for code in unit.code:
+        both["code", code] = None
+    for phone in unit.phones:
+        both["phone", phone] = None
+    for mail in unit.mails:
+        both["mail", mail] = None
+    for handle in unit.handles:
+        both["handle", handle] = None
+    stored: list[Plain] = []
+    looked: list[Plain] = []
+    if unit.kind == "company":
+        _company(unit, both)
+    else:
+        _person(unit, both, stored, looked)
+        if not unit.kind:
+            _company(unit, both)
+    if unit.extra:
+        _general(unit, both)
+    return Keys([*both, *stored], [*both, *looked])
+
+
+def _person(unit: Unit, both: dict[Plain, None], stored: list[Plain], looked: list[Plain]) -> None:
+    sounds = {pair for name in (*unit.full.values(), *unit.latin.values()) for pair in name.sounds}
+    nicked = {pair for name in unit.nicked.values() for pair in name.sounds}
+    surnames = {surname for surname, _ in sounds | nicked} | unit.surnames
+    cities = {place.city for place in unit.places if place.city}
+    for shown in unit.sevens:
+        for surname in surnames:
+            both["shown+surname", f"{shown} {surname}"] = None
+        for city in cities:
+            both["shown+city", f"{shown} {city}"] = None
+        if shown in unit.masks:
+            stored.append(("mask", shown))
+            looked.append(("nameless", shown))
+        elif not surnames and not cities:
+            stored.append(("nameless", shown))
+            looked.append(("mask", shown))
+    for surname, given in sounds | nicked:
+        if given or len(surname) > 6:
+            _named(unit, f"{surname} {given}", cities, both)
+
+
+def _named(unit: Unit, name: str, cities: set[str], both: dict[Plain, None]) -> None:
+    for city in cities:
+        both["name+city", f"{name} {city}"] = None
+    for org in unit.orgs:
+        both["name+work", f"{name} {org.sound}"] = None
+    for domain in unit.domains:
+        both["name+domain", f"{name} {domain}"] = None
+    for land in unit.lands:
+        both["name+line", f"{name} {land}"] = None
+
+
+def _company(unit: Unit, both: dict[Plain, None]) -> None:
+    for land in unit.lands:
+        both["phone", land] = None
+    for org in unit.orgs:
+        both["brand", org.sound] = None
+        if len(org.brand) > 2 and not org.brand.isascii():
+            # With one character left out each: a slip in a brand leaves one of these as it is.
+            shorter = (org.brand[:i] + org.brand[i + 1 :] for i in range(len(org.brand)))
+            both.update({("brand near", part): None for part in (org.brand, *shorter) if len(part) < 8})
+        if area := org.branch or org.city or org.province:
+            both["brand+area", f"{org.sound} {area}"] = None
+    for domain in unit.domains:
+        both["domain", domain] = None
+        if label := domain_label(domain):
+            both["brand", label] = None
+
+
+_WORDY = frozenset({"company", "title", "authors", "name", "text", "address"})
+_SHORT = frozenset({"company", "name"})
+_PAIRS = (
+    *(("given_name", "surname"), ("surname", "birth_date"), ("given_name", "birth_date"), ("birth_date", "postcode")),
+    *(("surname", "suburb"), ("given_name", "suburb"), ("house_number", "street"), ("house_number", "postcode")),
+    *(("surname", "postcode"), ("given_name", "postcode"), ("surname", "city"), ("given_name", "city"), ("birth_date", "city")),
+    *(("given_name", "house_number"), ("surname", "house_number"), ("surname", "street"), ("given_name", "street")),
+)
+
+
+def _general(unit: Unit, both: dict[Plain, None]) -> None:
+    """Keys of general data: identifiers, words and neighbouring words, and pairs of fields that survive a slip elsewhere."""
+    extra = unit.extra
+    for field in ("id_number", "phone", "email", "birth_date", "website"):
+        for value in extra.get(field, ()):
+            both["x " + field, value] = None
+    for field in _WORDY & extra.keys():
+        words = [word for value in extra[field] for word in value.split() if len(word) > 2]
+        if field in _SHORT:
+            both.update({("x word", f"{field} {word}"): None for word in words if len(word) > 3})
+        for one, other in (*pairwise(words), *zip(words, words[2:], strict=False)):
+            both["x words", f"{field} {one} {other}"] = None
+    for one, other in _PAIRS:
+        if one in extra and other in extra:
+            both["x pair", " ".join(sorted((extra[one][0], extra[other][0])))] = None

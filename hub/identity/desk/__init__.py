@@ -1,0 +1,1 @@
+"""What people see and do: questions, merges, relations, reasons in words, weights fitted to their answers."""
