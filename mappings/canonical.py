@@ -213,6 +213,8 @@ LINE_FIELDS: dict[str, dict[str, str]] = {
         "tax_code": "text",
     },
 }
+KEEPING = ("customer", "staff")
+"""Kinds whose mappings may say that a field which is absent keeps the value that is stored."""
 ENUMS: dict[str, tuple[str, ...]] = {
     "customer_kinds": CUSTOMER_KINDS,
     "staff_states": STAFF_STATES,
@@ -233,4 +235,5 @@ Canonical = dict[str, Any]
 ``id`` is the record's own id at the source, unique within (account, kind). ``customer`` in an order or deal is the
 ``id`` of a customer record of the same account. A missing field is absent, never an empty text. A field of the form
 ``identity`` is (kind, scope, value): it names a customer or a group by what it is known by, not by a record's id.
+``keep``, where a mapping declares it, names fields of which an absent one means that we may not read it.
 """

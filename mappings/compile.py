@@ -21,6 +21,7 @@ A mapping file (``mappings/<platform>/<stream>.yaml``)::
           # in a group, message or consent: a customer (or group) by a key of his, wherever his record may come from
           identity: {kind: chat_id, scope: "wecom:{corp_id}", value: chat_id}
         required: [number, paid]
+        keep: [phones, emails]          # customers and staff: absent means not allowed to read; what is stored stays
         keys:                           # identity keys, customers only
           - {kind: open_uid, scope: "taobao:{app_key}", value: buyer_open_uid}
           - {each: identifiers}         # or a list in the record: [{kind, scope, value}]
@@ -45,7 +46,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from mappings import transforms, values
-from mappings.canonical import ENUMS, FIELDS, IDENTITY_KINDS, KEY_KINDS, LINE_FIELDS, Canonical
+from mappings.canonical import ENUMS, FIELDS, IDENTITY_KINDS, KEEPING, KEY_KINDS, LINE_FIELDS, Canonical
 from mappings.mapped import Mapped
 from mappings.paths import Known
 from mappings.writer import Block, Names, Place, Scope, function
@@ -154,7 +155,7 @@ class CompiledMapping:
         return f"str({self._path(node['path'], scope, 'open')}) in {words}"
 
     def _emit(self, node: Any, where: str, scope: Scope, body: Block) -> None:
-        self._check_keys(node, {"kind", "id", "when", "fields", "required", "keys", "lines"}, where)
+        self._check_keys(node, {"kind", "id", "when", "fields", "required", "keep", "keys", "lines"}, where)
         kind = node.get("kind")
         if kind not in FIELDS:
             raise self._fault(f"{where}.kind", f"is one of {', '.join(FIELDS)}, not {kind!r}")
@@ -170,6 +171,8 @@ class CompiledMapping:
         self._fields(FIELDS[kind], node.get("fields"), f"{where}.fields", scope, body)
         self._required(kind, node, where, body)
         result = [f"'kind': {kind!r}", f"'id': {self._prefix!r} + own" if self._prefix else "'id': own", "'fields': fields"]
+        if keep := self._keep(kind, node, where):
+            result.append(f"'keep': {keep!r}")
         if keys := self._list(node, "keys", f"{where}."):
             body.add("keys = []")
             for i, key in enumerate(keys):
@@ -185,6 +188,17 @@ class CompiledMapping:
             if name not in node["fields"]:
                 raise self._fault(f"{where}.required", f"{name!r} is not among the fields")
             body.under(f"if {name!r} not in fields:").add(f"raise absent({f'{kind}.{name}'!r})")
+
+    def _keep(self, kind: str, node: Any, where: str) -> tuple[str, ...]:
+        names = self._list(node, "keep", f"{where}.")
+        if names and kind not in KEEPING:
+            raise self._fault(f"{where}.keep", f"is for {' and '.join(KEEPING)}, not for {kind}")
+        for name in names:
+            if name not in node["fields"]:
+                raise self._fault(f"{where}.keep", f"{name!r} is not among the fields")
+            if name in node.get("required", ()) or FIELDS[kind][name].partition(":")[0] in ("enum", "tags"):
+                raise self._fault(f"{where}.keep", f"{name!r} is never absent")
+        return tuple(names)
 
     def _lines(self, kind: str, node: Any, where: str, scope: Scope, body: Block) -> None:
         if kind not in LINE_FIELDS:

@@ -19,7 +19,7 @@ from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.core.store import Change, Decision
 from hub.identity.core.weights import Model, shipped
-from hub.identity.records import golden
+from hub.identity.records import golden, keeping
 from hub.identity.records.stored import Records
 from hub.identity.records.survivorship import Rules
 from hub.identity.tables import ledger
@@ -27,6 +27,7 @@ from hub.identity.tables.digests import blind_of
 from hub.identity.tables.ids import new_id
 from hub.identity.tables.sql import Body, SqlStore, Statistics, Stored, load
 from hub.security.keyring import KeyRing
+from hub.store.bulk import select_in
 
 REDO = 500
 """Customers that one pass of the redo queue looks at again."""
@@ -87,8 +88,9 @@ class Resolver:
         for item in incoming:
             if item.ref not in newest or newest[item.ref].version <= item.version:
                 newest[item.ref] = item
-        hashes = {ref: _hash(item) for ref, item in newest.items()}
         stored = load(conn, newest)
+        newest |= self._filled(conn, newest, stored)
+        hashes = {ref: _hash(item) for ref, item in newest.items()}
         arrived = _differing(newest, hashes, stored)
         if arrived and conn.dialect.name == "postgresql":
             ledger.lock(conn)
@@ -133,6 +135,15 @@ class Resolver:
     def _body(self, item: Incoming, digest: bytes) -> Body:
         sealed = golden.seal_profile(self.ring, item.ref, item.record["fields"])
         return Body(item.account_id, item.source_ref, sealed, digest, item.version)
+
+    def _filled(self, conn: Connection, arrived: Mapping[str, Incoming], stored: Mapping[str, Stored]) -> dict[str, Incoming]:
+        """Those that lack a field which their mapping keeps, with what the stored profile says there. Nobody changes a profile
+        meanwhile but erasure, whose version nothing outbids."""
+        lacking = keeping.lacking((ref, item.record) for ref, item in arrived.items() if ref in stored)
+        return {
+            ref: arrived[ref]._replace(record=keeping.filled(lacking[ref], golden.read_profile(self.ring, ref, data)))
+            for ref, data in select_in(conn, "profile", ("ref", "data"), "ref", lacking)
+        }
 
     def _features(self, item: Incoming, now: int) -> Features:
         if (ready := item.record.get("features")) is not None:

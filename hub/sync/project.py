@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
+from hub.identity.records import keeping
 from hub.people import owner_checks
 from hub.people.wishes import Wishes
 from hub.security.keyring import KeyRing
@@ -17,6 +18,7 @@ from hub.store.bulk import Row, Upsert, delete_in, select_in
 from hub.sync.chats import KINDS as CHAT_KINDS
 from hub.sync.chats import Chats, Found
 from hub.sync.rows import LINES, TABLES, Landing, Made, columns, line_columns
+from mappings.canonical import Canonical
 
 _STAFF = ("ref", "account_id", "source_ref", "state", "data", "deleted")
 _TAG = ("ref", "account_id", "source_ref", "name", "group", "deleted")
@@ -91,7 +93,9 @@ class Projector:
         return events
 
     def _write_found(self, conn: Connection, found: dict[str, list[Found]], now: int) -> None:
-        _upsert_staff(conn, [self._staff_row(item) for item in found.get("staff", ())])
+        staff = found.get("staff", ())
+        kept = self._kept(conn, staff)
+        _upsert_staff(conn, [self._staff_row(item, kept.get(item.ref, item.record)) for item in staff])
         _upsert_tag(conn, [_tag_row(item) for item in found.get("tag", ())])
         for kind in CHAT_KINDS:
             if kind in found:
@@ -106,8 +110,16 @@ class Projector:
                 delete_in(conn, table, parent, [rows.ref for rows in items if rows.ref in renewed])
             _insert_lines(kind)(conn, [line for rows in items for line in rows.lines])
 
-    def _staff_row(self, item: Found) -> Row:
-        fields = dict(item.record["fields"])
+    def _kept(self, conn: Connection, staff: Iterable[Found]) -> dict[str, Canonical]:
+        """The records of staff that lack a field which their mapping keeps, with what is stored there."""
+        lacking = keeping.lacking((item.ref, item.record) for item in staff)
+        return {
+            ref: keeping.filled(lacking[ref], orjson.loads(self.ring.open(data, b"staff.data")))
+            for ref, data in select_in(conn, "staff", ("ref", "data"), "ref", lacking)
+        }
+
+    def _staff_row(self, item: Found, record: Canonical) -> Row:
+        fields = dict(record["fields"])
         state = fields.pop("state", "unknown")
         return (item.ref, item.account_id, item.source_ref, state, self.ring.seal(orjson.dumps(fields), b"staff.data"), False)
 

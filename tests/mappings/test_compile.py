@@ -557,3 +557,35 @@ def test_a_field_of_every_shape_of_record_is_told_when_it_is_new() -> None:
         assert mapping.apply({"id": "1", "name": "n"}).unknown_fields == set()
         assert mapping.apply({"id": "1", f"new{number}": "n"}).unknown_fields == {f"new{number}"}
         assert mapping.apply({"name": "n", "id": "1", "new": 1}).unknown_fields == {"new"}
+
+
+KEEPING = {"stream": "person", "emits": [{"kind": "customer", "id": "id", "fields": {"display_name": "name", "phones": "p"}}]}
+
+
+def _keeping(**more):
+    return {**KEEPING, "emits": [{**KEEPING["emits"][0], **more}]}
+
+
+def test_a_record_says_what_its_mapping_keeps_and_says_nothing_where_it_keeps_none():
+    kept = CompiledMapping(_keeping(keep=["phones"]), zone=None, context={}, place="test.yaml")
+    assert kept.apply({"id": 1, "name": "a"}).records == [
+        {"kind": "customer", "id": "1", "fields": {"display_name": "a"}, "keep": ("phones",)}
+    ]
+    plain = CompiledMapping(KEEPING, zone=None, context={}, place="test.yaml")
+    assert "keep" not in plain.apply({"id": 1, "name": "a"}).records[0]
+
+
+@pytest.mark.parametrize(
+    ("emit", "says"),
+    [
+        ({"keep": "phones"}, "emits.0.keep: is a list"),
+        ({"keep": ["emails"]}, "'emails' is not among the fields"),
+        ({"keep": ["phones"], "required": ["phones"]}, "'phones' is never absent"),
+        ({"keep": ["kind"], "fields": {"kind": {"path": "k", "map": {}}}}, "'kind' is never absent"),
+        ({"keep": ["tags"], "fields": {"tags": {"each": "t", "key": ""}}}, "'tags' is never absent"),
+        ({"keep": ["number"], "kind": "order", "fields": {"number": "n"}}, "is for customer and staff, not for order"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(emit, says):
+    with pytest.raises(MappingFault, match=says):
+        CompiledMapping(_keeping(**emit), zone=None, context={}, place="test.yaml")
