@@ -16,7 +16,7 @@ from hub.identity.records.stored import Records
 from hub.identity.records.survivorship import rules_of
 from hub.identity.resolve import Resolver
 from hub.identity.sources import Sources
-from hub.identity.tables.sql import Statistics
+from hub.identity.tables.statistics import Statistics
 from hub.store.bulk import Upsert
 from hub.store.database import Database
 

@@ -25,7 +25,9 @@ from hub.identity.records.composing import composed
 from hub.identity.records.survivorship import rules_of
 from hub.identity.tables import ledger
 from hub.identity.tables.digests import BLOCK, JOINING, blind_of
-from hub.identity.tables.sql import COUNT, delete_blocks, insert_blocks, insert_keys, insert_redo, open_features, seal_features
+from hub.identity.tables.profiles import open_features, seal_features
+from hub.identity.tables.sql import delete_blocks, insert_blocks, insert_keys, insert_redo
+from hub.identity.tables.statistics import COUNT
 from hub.models import Bookmark
 from hub.models.base import table
 from hub.security import audit

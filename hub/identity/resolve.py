@@ -5,6 +5,7 @@ here: the engine decides by evidence, the store writes, golden records, search a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -25,9 +26,11 @@ from hub.identity.records.survivorship import Rules
 from hub.identity.tables import ledger
 from hub.identity.tables.digests import blind_of
 from hub.identity.tables.ids import new_id
-from hub.identity.tables.sql import Body, SqlStore, Statistics, Stored, load
+from hub.identity.tables.profiles import Stored, ask_last, load
+from hub.identity.tables.sql import Body, SqlStore
+from hub.identity.tables.statistics import Statistics
 from hub.security.keyring import KeyRing
-from hub.store.bulk import select_in
+from hub.store.bulk import COPY_FROM, select_in, unwaited
 
 REDO = 500
 """Customers that one pass of the redo queue looks at again."""
@@ -92,14 +95,26 @@ class Resolver:
         newest |= self._filled(conn, newest, stored)
         hashes = {ref: _hash(item) for ref, item in newest.items()}
         arrived = _differing(newest, hashes, stored)
-        if arrived and conn.dialect.name == "postgresql":
-            ledger.lock(conn)
-            stored = load(conn, arrived)
-            arrived = _differing(arrived, hashes, stored)
         if not arrived:
             return Resolved()
+        # A large batch goes by COPY, which waits for itself.
+        with unwaited(conn) if len(arrived) < COPY_FROM else nullcontext():
+            return self._resolved(conn, arrived, hashes, stored, now)
+
+    def _resolved(
+        self, conn: Connection, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], stored: dict[str, Stored], now: int
+    ) -> Resolved:
+        last = None
+        if conn.dialect.name == "postgresql":
+            ledger.lock(conn)
+            last = ask_last(conn)
+            stored = load(conn, arrived)
+            arrived = _differing(arrived, hashes, stored)
+            if not arrived:
+                return Resolved()
         bodies = {ref: self._body(item, hashes[ref]) for ref, item in arrived.items()}
-        store = self._store(conn, now, bodies=bodies, stored={ref: row for ref, row in stored.items() if ref in arrived})
+        there = {ref: row for ref, row in stored.items() if ref in arrived}
+        store = self._store(conn, now, bodies=bodies, stored=there, last=last)
         changed = {ref: ref not in stored for ref in arrived}
         change = self._engine(now).resolve(store, [Arrival(ref, self._features(item, now)) for ref, item in arrived.items()])
         result = self._finished(store, change, arrived)

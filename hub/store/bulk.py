@@ -7,8 +7,9 @@ merge) and ``executemany`` for small ones. Unchanged rows write nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cache, partial
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
@@ -99,7 +100,7 @@ class Upsert:
 
     def _postgres(self, conn: Connection, rows: list[Row]) -> int:
         with driver(conn).cursor() as cursor:
-            if len(rows) < COPY_FROM:
+            if len(rows) < COPY_FROM or driver(conn).pgconn.pipeline_status:
                 marks = ", ".join(["%s"] * len(self.columns))
                 cursor.executemany(f"{self._insert} VALUES ({marks}){self._conflict}", rows)
                 return int(cursor.rowcount)
@@ -140,6 +141,17 @@ class Upsert:
                 copy.write_row(row)
 
 
+@contextmanager
+def unwaited(conn: Connection) -> Iterator[None]:
+    """Statements of the block go to the server one behind the other; only reading an answer waits, for all before it.
+
+    PostgreSQL (SQLite answers at once). Inside, what an `Upsert` returns is not known, and only the driver's own statements
+    may be used: SQLAlchemy asks each for its answer.
+    """
+    with driver(conn).pipeline() if conn.dialect.name == "postgresql" else nullcontext():
+        yield
+
+
 def driver(conn: Connection) -> Any:
     """The driver's own connection, in the transaction of this one."""
     return conn.connection.driver_connection
@@ -152,22 +164,40 @@ def _select(table: str, columns: tuple[str, ...], where: str, dialect: str, size
     return f'SELECT {names} FROM "{table}" WHERE "{where}" {marks}'  # noqa: S608 - names are ours
 
 
-def select_in(conn: Connection, table: str, columns: Sequence[str], where: str, values: Iterable[Any]) -> list[Row]:
-    """Rows whose column ``where`` is one of the values, as tuples of driver primitives."""
+def ask(conn: Connection, statement: str, values: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+    """Ask (see ``marked``) and read the answer later: in `unwaited` several questions cost one wait."""
+    cursor = driver(conn).cursor()
+    cursor.execute(marked(conn, statement), values)
+    return partial(_answer, cursor)
+
+
+def _answer(cursor: Any) -> list[Row]:
+    try:
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
+
+
+def ask_in(conn: Connection, table: str, columns: Sequence[str], where: str, values: Iterable[Any]) -> Callable[[], list[Row]]:
+    """Ask for rows whose column ``where`` is one of the values; the answer is read later."""
     wanted = list(dict.fromkeys(values))
-    found: list[Row] = []
+    if not wanted:
+        return list
     if conn.dialect.name != "sqlite":
-        if wanted:
-            with driver(conn).cursor() as cursor:
-                found = cursor.execute(_select(table, tuple(columns), where, "postgresql", 0), (wanted,)).fetchall()
-        return found
+        return ask(conn, _select(table, tuple(columns), where, "postgresql", 0), (wanted,))
+    found: list[Row] = []
     for start in range(0, len(wanted), IN_LIMIT):
         part = wanted[start : start + IN_LIMIT]
         size = 1 << (len(part) - 1).bit_length() if len(part) < IN_LIMIT else IN_LIMIT
         size = min(size, IN_LIMIT)
         part += [part[-1]] * (size - len(part))
         found += driver(conn).execute(_select(table, tuple(columns), where, "sqlite", size), part).fetchall()
-    return found
+    return lambda: found
+
+
+def select_in(conn: Connection, table: str, columns: Sequence[str], where: str, values: Iterable[Any]) -> list[Row]:
+    """Rows whose column ``where`` is one of the values, as tuples of driver primitives."""
+    return ask_in(conn, table, columns, where, values)()
 
 
 def delete_in(conn: Connection, table: str, where: str, values: Iterable[Any]) -> None:

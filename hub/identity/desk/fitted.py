@@ -27,7 +27,8 @@ from hub.identity.core.frequency import Frequency
 from hub.identity.core.score import Context
 from hub.identity.core.unit import of_profile
 from hub.identity.core.weights import Model, model, shipped
-from hub.identity.tables.sql import Statistics, open_features
+from hub.identity.tables.profiles import open_features
+from hub.identity.tables.statistics import Statistics
 from hub.models import IdentityModel
 from hub.models.base import table
 from hub.security import audit

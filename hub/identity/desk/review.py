@@ -18,7 +18,7 @@ from hub.identity.desk import reasons, relations
 from hub.identity.desk.service import IdentityFault
 from hub.identity.records import golden
 from hub.identity.tables import ledger
-from hub.identity.tables.sql import open_features
+from hub.identity.tables.profiles import open_features
 from hub.security import audit
 from hub.store.bulk import select_in
 from hub.store.types import from_us, to_us

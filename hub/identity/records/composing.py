@@ -12,11 +12,11 @@ from hub.security.keyring import KeyRing
 
 
 def composed(
-    conn: Connection, ring: KeyRing, views: Mapping[str, Sequence[View]], rules: Rules = golden.PLAIN
+    conn: Connection, ring: KeyRing, views: Mapping[str, Sequence[View]], rules: Rules = golden.PLAIN, *, by_hand: bool = True
 ) -> dict[str, golden.Golden]:
-    """customer id -> golden record of its profiles, with the values that people have set first."""
+    """customer id -> golden record of its profiles, with the values that people have set first. by_hand: they have set any."""
     home = {view.ref: cid for cid, found in views.items() for view in found}
     chosen: dict[str, list[View]] = {}
-    for view in manual.views(conn, ring, list(home)):
+    for view in manual.views(conn, ring, list(home)) if by_hand else ():
         chosen.setdefault(home[view.ref], []).append(view)
     return {cid: golden.build([*found, *chosen.get(cid, ())], rules) for cid, found in views.items() if found}

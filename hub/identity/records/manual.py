@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from config.settings import CUSTOMER_FIELDS
 from hub.identity.normal import codes, phones
 from hub.identity.records.survivorship import LISTS, View
 from hub.security.keyring import KeyRing
-from hub.store.bulk import Upsert, delete_in, select_in
+from hub.store.bulk import Upsert, ask, delete_in, select_in
 
 FIELDS = tuple(name for name in CUSTOMER_FIELDS if name not in ("created_at", "last_contact_at", "source"))
 """Fields that a person may set."""
@@ -81,10 +81,14 @@ def forget(conn: Connection, profile_refs: Collection[str]) -> None:
     delete_in(conn, "manual_value", "profile_ref", profile_refs)
 
 
+def ask_any(conn: Connection) -> Callable[[], bool]:
+    """Ask whether anything was ever set: mostly nothing was."""
+    answer = ask(conn, "SELECT 1 FROM manual_value LIMIT 1")
+    return lambda: bool(answer())
+
+
 def views(conn: Connection, ring: KeyRing, profile_refs: Sequence[str]) -> list[View]:
     """What was set, as views that come before those of sources; the newest where profiles brought two."""
-    if conn.exec_driver_sql("SELECT 1 FROM manual_value LIMIT 1").first() is None:
-        return []
     rows = select_in(conn, "manual_value", _COLUMNS, "profile_ref", profile_refs)
     return [
         View(profile, _RANK, at, {name: orjson.loads(ring.unpack(data, "manual|" + ref))}, by)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from hub.identity.normal.name_tables import PLACEHOLDERS
 from hub.identity.normal.text import tight
 from hub.security.keyring import KeyRing
-from hub.store.bulk import Upsert, many, select_in
+from hub.store.bulk import Row, Upsert, ask_in, many
 
 insert_tokens = Upsert("search_token", ("digest", "customer_id"), ("digest", "customer_id"))
 _FORGET = "DELETE FROM search_token WHERE digest = {0} AND customer_id = {0}"
@@ -73,12 +74,17 @@ def queries(ring: KeyRing, text: str) -> list[list[bytes]]:
     return [[ring.blind("search", word, size=SIZE) for word in words] for words in asked if words]
 
 
-def reindex(conn: Connection, ring: KeyRing, golden: dict[str, dict[str, Any]], *, fresh: set[str]) -> None:
-    """Write the tokens of customers (id -> fields). fresh: those that had none before."""
+def ask_present(conn: Connection, customers: Iterable[str]) -> Callable[[], list[Row]]:
+    """Ask for the tokens (digest, customer) that customers have."""
+    return ask_in(conn, "search_token", ("digest", "customer_id"), "customer_id", customers)
+
+
+def reindex(conn: Connection, ring: KeyRing, golden: dict[str, dict[str, Any]], stored: Iterable[Row]) -> None:
+    """Write the tokens of customers (id -> fields). stored: the tokens that they have."""
     present: dict[str, set[bytes]] = {cid: set() for cid in golden}
-    stored = [cid for cid in golden if cid not in fresh]
-    for digest, cid in select_in(conn, "search_token", ("digest", "customer_id"), "customer_id", stored):
-        present[cid].add(bytes(digest))
+    for digest, cid in stored:
+        if cid in present:
+            present[cid].add(bytes(digest))
     wanted = {cid: tokens(ring, fields) for cid, fields in golden.items()}
     # Most of a changed customer's tokens stay, and each that is written is a page of its own.
     many(conn, _FORGET, sorted((digest, cid) for cid, found in present.items() for digest in found - wanted[cid]))

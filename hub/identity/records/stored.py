@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from hub.identity.records import golden, search
+from hub.identity.records import golden, manual, search
 from hub.identity.records.composing import composed
 from hub.identity.records.survivorship import GONE, Rules
 from hub.security.keyring import KeyRing
-from hub.store.bulk import Upsert, select_in
+from hub.store.bulk import Row, Upsert, ask_in
 
 _NOTHING: Mapping[str, list[golden.View]] = {}
 _upsert_customer = Upsert(
@@ -33,16 +33,23 @@ class Records:
         self, conn: Connection, customers: Sequence[str], now: int, *, fresh: Mapping[str, list[golden.View]] = _NOTHING
     ) -> None:
         """Make the golden records of stored customers anew from their profiles; fresh: new ones with their views."""
-        views = {**self.views(conn, customers), **fresh}
-        built = composed(conn, self.ring, views, self.rules)
+        found, any_set, indexed = self._ask(conn, customers), manual.ask_any(conn), search.ask_present(conn, customers)
+        views = {**self._views(customers, found), **fresh}
+        built = composed(conn, self.ring, views, self.rules, by_hand=any_set())
         _upsert_customer(conn, (self._row(cid, record, len(views[cid]), now) for cid, record in built.items()))
-        search.reindex(conn, self.ring, {c: golden.values(r) for c, r in built.items()}, fresh=set(fresh))
+        search.reindex(conn, self.ring, {c: golden.values(r) for c, r in built.items()}, indexed())
 
     def views(self, conn: Connection, customers: Sequence[str]) -> dict[str, list[golden.View]]:
         """What each of the customer's profiles says."""
-        views: dict[str, list[golden.View]] = {cid: [] for cid in customers}
+        return self._views(customers, self._ask(conn, customers))
+
+    def _ask(self, conn: Connection, customers: Sequence[str]) -> Callable[[], list[Row]]:
         columns = ("ref", "account_id", "version", "data", "customer_id", "deleted")
-        for ref, account_id, version, data, cid, deleted in select_in(conn, "profile", columns, "customer_id", customers):
+        return ask_in(conn, "profile", columns, "customer_id", customers)
+
+    def _views(self, customers: Sequence[str], answer: Callable[[], list[Row]]) -> dict[str, list[golden.View]]:
+        views: dict[str, list[golden.View]] = {cid: [] for cid in customers}
+        for ref, account_id, version, data, cid, deleted in answer():
             rank = self.rank(account_id) + (GONE if deleted else 0)
             views[cid].append(golden.View(ref, rank, version, golden.read_profile(self.ring, ref, data)))
         return views

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from sqlalchemy import Connection
 
 from hub.identity.core.store import Decision, Verdict
-from hub.store.bulk import Upsert, driver, many, select_in
+from hub.store.bulk import Upsert, ask, many, select_in
 
 _upsert = Upsert("identity_decision", ("a", "b", "verdict", "by", "at"), ("a", "b"), update=("verdict", "by", "at"))
 _ANSWERED = 'UPDATE identity_review SET state = {0}, "by" = {0} WHERE a = {0} AND b = {0}'
@@ -40,9 +40,13 @@ def forget(conn: Connection, ones: Collection[str], others: Collection[str]) -> 
     many(conn, _FORGOTTEN, [(item.a, item.b) for item in found])
 
 
+def ask_any(conn: Connection) -> Callable[[], bool]:
+    """Ask whether anything was ever decided: mostly nothing was."""
+    answer = ask(conn, "SELECT 1 FROM identity_decision LIMIT 1")
+    return lambda: bool(answer())
+
+
 def among(conn: Connection, refs: Collection[str]) -> list[Decision]:
     """All decisions that touch one of these profiles."""
-    if driver(conn).execute("SELECT 1 FROM identity_decision LIMIT 1").fetchone() is None:
-        return []
     rows = {row for side in "ab" for row in select_in(conn, "identity_decision", ("a", "b", "verdict"), side, refs)}
     return [Decision(a, b, verdict) for a, b, verdict in sorted(rows)]

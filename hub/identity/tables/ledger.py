@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+import orjson
+from sqlalchemy import Connection
 from sqlalchemy import select as sa_select
-from sqlmodel import col, insert, update
+from sqlmodel import col, update
 
 from hub.events.mint import EventRow, mint
 from hub.models import CustomerAlias, LedgerEntry
 from hub.models.base import table
-from hub.store.bulk import Upsert, delete_in, many, select_in
-from hub.store.types import from_us
+from hub.store.bulk import Upsert, delete_in, driver, many, marked, select_in
 
 _insert_alias = Upsert("customer_alias", ("id", "customer_id", "at"), ("id",), update=("customer_id", "at"))
 
 
 LOCK = 7_310_002
 _MERGED = "UPDATE customer SET state = 'merged', merged_into = {0}, profiles = 0, changed_at = {0} WHERE id = {0}"
+_ENTRY = (
+    'INSERT INTO ledger_entry (kind, customer_id, other_id, profiles, rule, evidence, "by", at) '
+    "VALUES ({0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}) RETURNING id"
+)
 _ALIASED = "UPDATE customer_alias SET customer_id = {0} WHERE customer_id = {0}"
 
 
@@ -30,7 +34,7 @@ def lock(conn: Connection) -> None:
     that had read the profile before. On PostgreSQL; SQLite has one writer anyway. Read what you compare after this.
     """
     if conn.dialect.name == "postgresql":
-        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        driver(conn).execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
 
 
 def survivor(conn: Connection, customers: Sequence[str]) -> str:
@@ -107,11 +111,13 @@ def write(
     evidence: Mapping[str, Any], by: str, now: int,
 ) -> int:  # fmt: skip
     """Append a ledger entry; its id."""
-    values = {
-        "kind": kind, "customer_id": customer, "other_id": other, "profiles": list(profiles), "rule": rule,
-        "evidence": dict(evidence), "by": by, "at": from_us(now),
-    }  # fmt: skip
-    return int(conn.execute(insert(LedgerEntry).values(**values).returning(col(LedgerEntry.id))).scalar_one() or 0)
+    row = (kind, customer, other, _json(list(profiles)), rule, _json(dict(evidence)), by, now)
+    (number,) = driver(conn).execute(marked(conn, _ENTRY), row).fetchone()
+    return int(number)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def entry(conn: Connection, number: int) -> LedgerEntry | None:

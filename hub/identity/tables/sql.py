@@ -6,10 +6,9 @@ source's fields, hash and version) comes from the drafts that the resolver hands
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, text
@@ -18,10 +17,10 @@ from hub.events.mint import EventRow
 from hub.identity.core.store import MOST_HOLDERS, Change, Decision, Evidence, Holder, Link, Profile, Saved
 from hub.identity.tables import asking, decisions, ledger
 from hub.identity.tables.digests import BLOCK, JOINING
+from hub.identity.tables.profiles import Stored, ask_last, cut, held, load, open_features, place_of
+from hub.identity.tables.statistics import Statistics
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, driver, many, select_in
-
-FRESH_SECONDS = 300.0
 
 _COLUMNS = (
     "ref", "nr", "account_id", "source_ref", "customer_id", "rule", "bits", "evidence", "data", "features", "blocks_digest",
@@ -38,31 +37,11 @@ _REVIEW = ("a", "b", "reason", "bits", "worth", "evidence", "weights", "state", 
 _upsert_review = Upsert("identity_review", _REVIEW, ("a", "b"), update=("reason", "bits", "worth", "evidence", "weights"))
 insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("customer_id",))
 
-COUNT = (
-    "INSERT INTO identity_count (kind, value, n) VALUES ({0}, {0}, {0}) "
-    "ON CONFLICT (kind, value) DO UPDATE SET n = identity_count.n + excluded.n"
-)
 _RELINK = "UPDATE profile SET rule = {0}, bits = {0}, evidence = {0} WHERE ref = {0}"
 _RENEW = "UPDATE profile SET source_ref = {0}, data = {0}, hash = {0}, version = {0}, deleted = false WHERE ref = {0}"
 _REBLOCK = "UPDATE profile SET blocks_digest = {0} WHERE ref = {0}"
 _CLOSE = "UPDATE identity_review SET state = 'closed' WHERE state IN ('open', 'kept') AND a = {0} AND b = {0}"
-_HOLDERS = {
-    "key": "SELECT k.digest, k.profile_ref, p.customer_id FROM identity_key k JOIN profile p ON p.ref = k.profile_ref",
-    "block": "SELECT k.digest, p.ref, p.customer_id FROM block_key k JOIN profile p ON p.nr = k.nr",
-}
-
-
-class Stored(NamedTuple):
-    """A profile as it stands. features is sealed. hash, version, source_ref: what it was last made of, where that was read."""
-
-    customer: str
-    nr: int
-    features: bytes | None
-    blocks: bytes
-    deleted: bool = False
-    hash: bytes = b""
-    version: int = 0
-    source_ref: str = ""
+_FORGET_ASKED = "DELETE FROM identity_review WHERE state IN ('open', 'kept') AND a = ANY(%s) AND b = ANY(%s)"
 
 
 @dataclass(slots=True)
@@ -76,35 +55,12 @@ class Body:
     version: int
 
 
-class Statistics:
-    """The counters, kept in memory between batches and read anew every few minutes: they are statistics."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], int] = {}
-        self._until = 0.0
-
-    def read(self, conn: Connection) -> Mapping[tuple[str, str], int]:
-        """All of them."""
-        if time.monotonic() > self._until:
-            rows = conn.exec_driver_sql("SELECT kind, value, n FROM identity_count")
-            self._counts = {(kind, value): int(n) for kind, value, n in rows}
-            self._until = time.monotonic() + FRESH_SECONDS
-        return self._counts
-
-    def add(self, conn: Connection, counts: Mapping[tuple[str, str], int]) -> None:
-        """Write increments."""
-        if not counts:
-            return
-        for key, more in counts.items():
-            self._counts[key] = self._counts.get(key, 0) + more
-        many(conn, COUNT, [(*key, counts[key]) for key in sorted(counts)])
-
-
 @dataclass
 class SqlStore:
     """One batch's view of the database. bodies: the rest of each arriving profile; stored: arriving profiles that are there.
 
-    After ``apply``: events to insert, touched: customers whose golden record must be made anew.
+    last: the answer to `ask_last`, where it was asked before. After ``apply``: events to insert, touched: customers whose
+    golden record must be made anew.
     """
 
     conn: Connection
@@ -118,7 +74,9 @@ class SqlStore:
     events: list[EventRow] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
+    last: Callable[[], list[Row]] | None = None
     _homes: dict[str, str] = field(default_factory=dict)
+    _decided: bool | None = None
 
     # -- reading
 
@@ -135,12 +93,13 @@ class SqlStore:
 
     def holders(self, digests: Collection[bytes], most: int = MOST_HOLDERS) -> Iterable[Holder]:
         """Rows of the keys, at most so many of one digest."""
+        any_decided = decisions.ask_any(self.conn) if self._decided is None else None
         blocks = [digest for digest in digests if len(digest) == BLOCK]
         keys = [digest for digest in digests if len(digest) != BLOCK]
-        for kind, wanted in (("key", keys), ("block", blocks)):
-            if wanted:
-                for digest, ref, customer in _held(self.conn, _HOLDERS[kind], wanted, most):
-                    yield Holder(bytes(digest), ref, customer)
+        for digest, ref, customer in held(self.conn, {"key": keys, "block": blocks}, most):
+            yield Holder(bytes(digest), ref, customer)
+        if any_decided is not None:
+            self._decided = any_decided()
 
     def members(self, customers: Collection[str]) -> Iterable[Profile]:
         """All profiles of the customers."""
@@ -156,7 +115,9 @@ class SqlStore:
 
     def decisions(self, refs: Collection[str]) -> Iterable[Decision]:
         """People's decisions about these profiles."""
-        return decisions.among(self.conn, refs)
+        if self._decided is None:
+            self._decided = decisions.ask_any(self.conn)()
+        return decisions.among(self.conn, refs) if self._decided else ()
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """All counters."""
@@ -171,6 +132,7 @@ class SqlStore:
 
     def decide(self, decision: Decision) -> None:
         """Remember for ever what a person said, and take the question off the queue."""
+        self._decided = True
         decisions.remember(self.conn, [(decision.a, decision.b)], decision.verdict, self.by, self.now)
 
     def apply(self, change: Change) -> None:
@@ -216,7 +178,7 @@ class SqlStore:
             for key in item.keys:
                 if key.role != "block":
                     keys.append((key.digest, item.ref, JOINING.get(key.kind, key.kind.lstrip("=")), item.customer))
-            present, before = set(_cut(_blocks(item))), set(_cut(old.blocks))
+            present, before = set(cut(_blocks(item))), set(cut(old.blocks))
             blocks += [(digest, old.nr) for digest in present - before]
             gone += [(digest, old.nr) for digest in before - present]
             self.stored[item.ref] = old._replace(blocks=_blocks(item))
@@ -233,13 +195,13 @@ class SqlStore:
     def _numbers(self, refs: Sequence[str]) -> dict[str, int]:
         if not refs:
             return {}
-        (last,) = driver(self.conn).execute("SELECT coalesce(max(nr), 0) FROM profile").fetchone()
+        ((last,),) = (self.last or ask_last(self.conn))()
         return {ref: last + 1 + place for place, ref in enumerate(dict.fromkeys(refs))}
 
     def _row(self, item: Saved, link: Link | None, pack: Callable[[bytes, str], bytes]) -> Row:
         body, nr = self.bodies[item.ref], self.stored[item.ref].nr
         rule, bits, evidence = (link.rule, link.bits, _evidence(link)) if link else self._present_link(item.ref)
-        sealed = pack(item.features or b"", _place(item.ref))
+        sealed = pack(item.features or b"", place_of(item.ref))
         head = (item.ref, nr, body.account_id, body.source_ref, item.customer, rule, bits, evidence, body.data, sealed)
         return (*head, _blocks(item), body.hash, body.version, False, self.now)
 
@@ -287,6 +249,10 @@ class SqlStore:
 
     def _forget_questions(self, looked: Collection[str]) -> None:
         """Open questions whose both sides were compared anew are out of date; those that still stand come again."""
+        if self.conn.dialect.name == "postgresql":
+            refs = list(looked)
+            driver(self.conn).execute(_FORGET_ASKED, (refs, refs))
+            return
         asked = select_in(self.conn, "identity_review", ("a", "b", "state"), "a", looked)
         stale = [(a, b) for a, b, state in asked if state in ("open", "kept") and b in looked]
         many(self.conn, "DELETE FROM identity_review WHERE a = {0} AND b = {0}", stale)
@@ -302,29 +268,6 @@ class SqlStore:
         many(self.conn, _CLOSE, change.closed)
         insert_redo(self.conn, [(customer, reason, now) for customer, reason in change.queue.items()])
         delete_in(self.conn, "identity_redo", "customer_id", [*change.done, *(merge.loser for merge in change.merges)])
-
-
-def load(conn: Connection, refs: Iterable[str]) -> dict[str, Stored]:
-    """Stored profiles by ref."""
-    columns = ("ref", "customer_id", "nr", "features", "blocks_digest", "deleted", "hash", "version", "source_ref")
-    return {
-        row[0]: Stored(row[1], row[2], row[3], bytes(row[4] or b""), bool(row[5]), bytes(row[6]), row[7], row[8])
-        for row in select_in(conn, "profile", columns, "ref", refs)
-    }
-
-
-def seal_features(ring: KeyRing, ref: str, features: bytes) -> bytes:
-    """Features as a profile's row stores them."""
-    return ring.pack(features, _place(ref))
-
-
-def open_features(ring: KeyRing, ref: str, sealed: bytes) -> bytes:
-    """The features of a stored profile."""
-    return ring.unpack(sealed, _place(ref))
-
-
-def _place(ref: str) -> str:
-    return "features|" + ref
 
 
 def facts(link: Link) -> dict[str, Any]:
@@ -345,7 +288,7 @@ def delete_blocks(conn: Connection, rows: Sequence[tuple[bytes, int]]) -> None:
 def forget(conn: Connection, refs: Collection[str]) -> None:
     """Take everything that identity knows of these profiles: keys, features, questions, relations, decisions."""
     stored = load(conn, refs)
-    delete_blocks(conn, [(digest, row.nr) for row in stored.values() for digest in _cut(row.blocks)])
+    delete_blocks(conn, [(digest, row.nr) for row in stored.values() for digest in cut(row.blocks)])
     delete_in(conn, "identity_key", "profile_ref", refs)
     for name in ("identity_review", "identity_relation", "identity_decision"):
         for side in "ab":
@@ -370,23 +313,3 @@ def _weighed(evidence: Iterable[Evidence]) -> list[list[Any]]:
 
 def _blocks(item: Saved) -> bytes:
     return b"".join(sorted({key.digest for key in item.keys if key.role == "block"}))
-
-
-def _cut(blocks: bytes) -> Iterator[bytes]:
-    return (blocks[place : place + BLOCK] for place in range(0, len(blocks), BLOCK))
-
-
-def _held(conn: Connection, select: str, digests: Sequence[bytes], most: int) -> Iterable[Row]:
-    """SQLite is asked key by key (a seek each); PostgreSQL once for all, with a limit on each."""
-    cursor = driver(conn).cursor()
-    try:
-        if conn.dialect.name == "sqlite":
-            statement = f"{select} WHERE k.digest = ? LIMIT ?"
-            return [row for digest in digests for row in cursor.execute(statement, (digest, most)).fetchall()]
-        statement = (
-            "SELECT found.* FROM unnest(%s::bytea[]) AS wanted(digest) CROSS JOIN LATERAL "  # noqa: S608 - constants
-            f"({select} WHERE k.digest = wanted.digest LIMIT %s) AS found"
-        )
-        return list(cursor.execute(statement, (list(digests), most)).fetchall())
-    finally:
-        cursor.close()

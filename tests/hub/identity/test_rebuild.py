@@ -9,7 +9,7 @@ import pytest
 from hub.identity import rebuild
 from hub.identity.core import extract as extracting
 from hub.identity.core.features import Features
-from hub.identity.tables.sql import open_features
+from hub.identity.tables.profiles import open_features
 from hub.models import BlockKey, Bookmark, IdentityCount, IdentityKey, IdentityRedo, Profile
 from tests.hub.conftest import Site
 from tests.hub.identity.weighed import bring

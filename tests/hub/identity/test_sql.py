@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from hub.core import Hub
 from hub.identity.core.store import Change, Decision, Evidence, Key, Link, Merge, Relation, Review, Saved, Split
 from hub.identity.tables import sql
-from hub.identity.tables.sql import Body, SqlStore, Statistics
+from hub.identity.tables.profiles import load
+from hub.identity.tables.sql import Body, SqlStore
+from hub.identity.tables.statistics import Statistics
 from hub.models import (
     BlockKey,
     IdentityCount,
@@ -30,7 +32,7 @@ WHY = (Evidence("phone", "same", 21.5), Evidence("name", "sound", 3.0))
 
 def store(hub: Hub, conn: Connection, *refs: str) -> SqlStore:
     bodies = {ref: Body(1, f"1|person|{ref[2:]}", b"data", b"h" * 16, 7) for ref in refs}
-    return SqlStore(conn, hub.ring, Statistics(), NOW, bodies=bodies, stored=sql.load(conn, refs))
+    return SqlStore(conn, hub.ring, Statistics(), NOW, bodies=bodies, stored=load(conn, refs))
 
 
 def saved(ref: str, customer: str, *keys: Key, features: bytes | None = b"features", new: bool = True) -> Saved:
