@@ -12,18 +12,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, null, select
+from sqlalchemy import Connection, func, null, select
 
 from connectors import errors, registry
 from connectors.base import Document, Receipt, Sink
 from hub import accounts
 from hub.core import Hub
 from hub.events import documents, outbox
-from hub.events.facts import DEAL, REQUEST
+from hub.events.facts import DEAL, ORDER, REQUEST
 from hub.events.mint import event_id, insert_events, mint
 from hub.events.outbox import LeaseLost
 from hub.events.rules import wanted_kinds
 from hub.invoices import status
+from hub.invoices.fault import Fault, Incomplete
 from hub.models import Account
 from hub.store.types import to_us
 from hub.sync import connect as connecting
@@ -128,6 +129,12 @@ class Attempt:
                 error = errors.ConnectorError("delivery.reversed").as_dict()
                 outbox.release(conn, self.row, state="cancelled", error=error)
                 outbox.note(conn, self.row.id, "reverse", "cancelled", now, by=self.by)
+                return False
+            if changed_amount(conn, self.row):
+                # the event of the change is still to be dispatched, or made what it is worth just before
+                error = Incomplete([Fault("amount", "changed")]).as_dict()
+                outbox.release(conn, self.row, state="incomplete", error=error, next_at=now)
+                outbox.note(conn, self.row.id, "amend", "incomplete", now, by=self.by)
                 return False
             until = now + timedelta(seconds=self.hub.settings.lease_seconds)
             self.attempts += 1
@@ -308,6 +315,20 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def changed_amount(conn: Connection, row: Any) -> bool:
+    """Whether an invoice that was asked for, and was never sent, is over another amount by now, or over more than its deal."""
+    if not row.event_id.startswith((f"{row.subject}|invoice.requested", f"{row.subject}|invoice.amended|")):
+        return False
+    r = REQUEST.c
+    parent = REQUEST.outerjoin(DEAL, DEAL.c.ref == r.deal_ref).outerjoin(ORDER, ORDER.c.ref == r.order_ref)
+    whole = func.coalesce(DEAL.c.amount, ORDER.c.paid).label("whole")
+    found = conn.execute(select(r.amount, whole).select_from(parent).where(r.ref == row.subject)).first()
+    if found is None or outbox.was_sent(conn, row.id):
+        return False
+    due = found.whole if found.amount is None else found.amount
+    return due is not None and (due != row.amount or (found.whole is not None and due > found.whole))
+
+
 def reversed_deal(conn: Connection, row: Any) -> bool:
     """Whether the delivery is of a deal that is reversed by now, or of an invoice that is not wanted any more."""
     for kind, source, states in _TAKEN_BACK:
@@ -321,4 +342,5 @@ _TAKEN_BACK = (
     ("deal.signed", DEAL, ("reversed",)),
     ("deal.amended", DEAL, ("reversed",)),
     ("invoice.requested", REQUEST, ("withdrawn", "refused")),
+    ("invoice.amended", REQUEST, ("withdrawn", "refused")),
 )

@@ -174,7 +174,7 @@ def amount_of(facts: Facts, event: Any) -> int | None:
         return None if deal.amount is None else int(deal.amount)
     if event.kind == "delivery.sent" and (sent := facts.deliveries.get(event.subject)) is not None:
         return int(sent.amount)
-    if event.kind == "invoice.requested" and (asked := asked_for(facts, event)) is not None:
+    if event.kind in ("invoice.requested", "invoice.amended") and (asked := asked_for(facts, event)) is not None:
         return asked
     amount = event.data.get("amount")
     if amount is None and event.kind in OF_DELIVERIES and (sent := facts.deliveries.get(event.subject)) is not None:

@@ -12,6 +12,7 @@
 | deal.amended | deal ref | record hash + time of landing | {amount, before, currency, number} | changed_at |
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
 | invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
+| invoice.amended | invoice request ref | record hash + time, or event | {amount, before, currency, number} | changed_at |
 | invoice.withdrawn | invoice request ref | – | {amount, currency, number} | changed_at |
 | delivery.reversing | delivery id | – | {amount, currency, number, reason} | now |
 | delivery.approved, delivery.gone | delivery id | – | {document, kind, subject, currency, state} | now |
@@ -35,8 +36,8 @@ from hub.store.bulk import Upsert
 KINDS = (
     "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid",
     "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.amended", "deal.reversed", "delivery.sent",
-    "delivery.reversing", "delivery.approved", "delivery.gone", "invoice.requested", "invoice.withdrawn", "invoice.issued",
-    "invoice.failed", "payment.received",
+    "delivery.reversing", "delivery.approved", "delivery.gone", "invoice.requested", "invoice.amended", "invoice.withdrawn",
+    "invoice.issued", "invoice.failed", "payment.received",
 )  # fmt: skip
 EventRow = tuple[str, str, int, str, int, int, str, bool]
 insert_events = Upsert("event", ("id", "kind", "account_id", "subject", "at", "recorded_at", "data", "pending"), ("id",))

@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, false, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.errors import ConnectorError, Rejected
@@ -243,8 +243,7 @@ def take_back(conn: Connection, kind: str, subject: str, now: datetime) -> None:
     """A deal was reversed, or an invoice is not wanted any more (kind: of the event): what has not gone out is cancelled,
     what may have gone out needs a person."""
     c = DELIVERY.c
-    later = c.event_id.startswith(f"{subject}|deal.amended|", autoescape=True) if kind == "deal.reversed" else false()
-    mine = or_(c.event_id.in_(_facts_of(conn, kind, subject)), and_(c.subject == subject, later))
+    mine = or_(c.event_id.in_(_facts_of(conn, kind, subject)), *_amended(conn, kind, subject))
     back = DELIVERY.alias("back").c
     undone = exists().where(back.event_id == c.id.concat("|delivery.reversing"), back.state != "cancelled")
     made = select(c.id, c.state).where(mine, ~undone).with_for_update()
@@ -260,8 +259,19 @@ def _facts_of(conn: Connection, kind: str, subject: str) -> list[str]:
     """The events whose documents are taken back: of a deal, also those of the invoices asked for it."""
     if kind == "invoice.withdrawn":
         return [event_id("invoice.requested", subject)]
-    asked = conn.execute(select(REQUEST.c.ref).where(REQUEST.c.deal_ref == subject)).scalars()
-    return [event_id("deal.signed", subject), *(event_id("invoice.requested", ref) for ref in asked)]
+    return [event_id("deal.signed", subject), *(event_id("invoice.requested", ref) for ref in _asked(conn, subject))]
+
+
+def _amended(conn: Connection, kind: str, subject: str) -> list[Any]:
+    """SQL: the documents of later amounts, each beside its subject."""
+    requests = [subject] if kind == "invoice.withdrawn" else _asked(conn, subject)
+    deals = [] if kind == "invoice.withdrawn" else [subject]
+    c, pairs = DELIVERY.c, [(ref, "deal") for ref in deals] + [(ref, "invoice") for ref in requests]
+    return [and_(c.subject == ref, c.event_id.startswith(f"{ref}|{about}.amended|", autoescape=True)) for ref, about in pairs]
+
+
+def _asked(conn: Connection, deal: str) -> list[str]:
+    return list(conn.execute(select(REQUEST.c.ref).where(REQUEST.c.deal_ref == deal)).scalars())
 
 
 def settle_by(conn: Connection, event: str, now: datetime) -> None:

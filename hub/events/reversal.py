@@ -19,13 +19,16 @@ from hub.models import DocumentStatus
 from hub.models.base import table
 
 STATUS = table(DocumentStatus)
+FIRST, AGAIN = ("deal.signed", "invoice.requested"), ("deal.amended", "invoice.amended")
+"""Events that a document is made of: the first one of a subject, and those that come when its amount has changed."""
 
 
-def of_deal(deal_ref: str) -> Any:
-    """SQL: the deliveries that are documents of the deal, and not what takes one back."""
+def of_subject(subject: str) -> Any:
+    """SQL: the deliveries that are documents of the deal, or of the invoice request, and not what takes one back."""
     c = DELIVERY.c
-    amended = c.event_id.startswith(f"{deal_ref}|deal.amended|", autoescape=True)
-    return and_(c.subject == deal_ref, or_(c.event_id == event_id("deal.signed", deal_ref), amended), ~_undone())
+    amended = (c.event_id.startswith(f"{subject}|{kind}|", autoescape=True) for kind in AGAIN)
+    first = c.event_id.in_([event_id(kind, subject) for kind in FIRST])
+    return and_(c.subject == subject, or_(first, *amended), ~_undone())
 
 
 def _undone() -> Any:
@@ -34,16 +37,17 @@ def _undone() -> Any:
     return exists().where(other.c.event_id == DELIVERY.c.id.concat("|delivery.reversing"), other.c.state != "cancelled")
 
 
-def standing(conn: Any, deal_ref: str) -> Sequence[Any]:
-    """The deliveries of a deal that count: those of its signing or of its last amendment, one at each destination."""
-    wanted = select(DELIVERY).where(of_deal(deal_ref), DELIVERY.c.state != "cancelled")
+def standing(conn: Any, subject: str) -> Sequence[Any]:
+    """The deliveries of a deal or an invoice request that count: those of its beginning or of its last amendment, one at each
+    destination."""
+    wanted = select(DELIVERY).where(of_subject(subject), DELIVERY.c.state != "cancelled")
     return list(conn.execute(wanted.order_by(DELIVERY.c.created_at, DELIVERY.c.id).with_for_update()))
 
 
 def sent_of(facts: Facts, deal_ref: str, account_id: int, kind: str) -> Any:
     """The sent delivery of a deal at a destination that stands; None where there is none."""
     c = DELIVERY.c
-    wanted = select(DELIVERY).where(of_deal(deal_ref), c.account_id == account_id, c.kind == kind, c.state == "sent")
+    wanted = select(DELIVERY).where(of_subject(deal_ref), c.account_id == account_id, c.kind == kind, c.state == "sent")
     return facts.conn.execute(wanted.order_by(c.created_at.desc())).first()
 
 

@@ -12,7 +12,7 @@ from config.settings import Rule, Settings
 from connectors.errors import ConfigError
 from connectors.messages import explain
 from hub.core import Hub
-from hub.events import amend, outbox, settle
+from hub.events import amend, amend_invoices, outbox, settle
 from hub.events.book import EVENT, Book, starts
 from hub.events.documents import amount_of, draft
 from hub.events.facts import Facts
@@ -30,7 +30,9 @@ def wanted_kinds(settings: Settings) -> frozenset[str]:
     """The event kinds that some rule must see."""
     wanted: set[str] = {rule.on for rule in settings.rules}
     wanted |= {"refund.succeeded" for rule in settings.rules if rule.per == "day"}
-    wanted |= {"deal.amended" for rule in settings.rules if rule.on == "deal.signed"}
+    wanted |= {"deal.amended" for rule in settings.rules if rule.on in ("deal.signed", "invoice.requested")}
+    wanted |= {"invoice.amended" for rule in settings.rules if rule.on == "invoice.requested"}
+    wanted |= {"invoice.issued" for rule in settings.rules if rule.on == "deal.amended" and rule.make == "invoice"}
     wanted |= {"deal.reversed" for rule in settings.rules if rule.on in ("deal.signed", "invoice.requested")}
     wanted |= {"invoice.withdrawn" for rule in settings.rules if rule.on == "invoice.requested"}
     wanted |= {rule.on for rule in settings.notices}
@@ -73,7 +75,7 @@ def dispatch(hub: Hub, limit: int = 500) -> int:
             return 0
         pairs = [(event, rule) for event in events for rule in _rules_for(book, event) if event.kind != amend.AMENDED]
         _deliver(conn, hub, pairs)
-        amend.amended(conn, hub, events, book.usable)
+        _amend(conn, hub, events, book.usable)
         drafting.from_events(conn, hub, events)
         for event in events:
             if event.kind in TAKEN_BACK:
@@ -84,6 +86,18 @@ def dispatch(hub: Hub, limit: int = 500) -> int:
             part = EVENT.c.id.in_(ids[start : start + outbox.CHUNK])
             conn.execute(update(EVENT).where(part).values(pending=False))
     return len(events)
+
+
+def _amend(conn: Connection, hub: Hub, events: Sequence[Any], usable: Sequence[Rule]) -> None:
+    """Documents of what is over another amount by now."""
+    for event in events:
+        if event.kind == amend.AMENDED:
+            amend.of_deal(conn, hub, event, usable)
+            amend_invoices.of_deal(conn, hub, event, usable)
+        elif event.kind == amend_invoices.AMENDED:
+            amend_invoices.of_request(conn, hub, event, usable)
+        elif event.kind == "invoice.issued":
+            amend_invoices.issued(conn, hub, event, usable)
 
 
 def take_up(hub: Hub, rule_name: str, *, by: str) -> int:

@@ -22,7 +22,7 @@ _WORDS = {
 
 def about(facts: Facts, sent: Any) -> Any:
     """The row whose sale a delivery was made of: an invoice request, a deal, or an order; None where it is gone."""
-    if sent.event_id == event_id("invoice.requested", sent.subject):
+    if sent.event_id.startswith((event_id("invoice.requested", sent.subject), f"{sent.subject}|invoice.amended|")):
         return facts.requests.get(sent.subject)
     if "|order." in sent.event_id:
         return facts.orders.get(sent.subject)

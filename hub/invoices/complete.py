@@ -41,7 +41,7 @@ class Asked:
 
 def asked(facts: Facts, event: Any) -> Asked:
     """The request and its deal or order. Raises NotReady where they are not there, Reversed where they were taken back."""
-    if event.kind == "invoice.requested":
+    if event.kind in ("invoice.requested", "invoice.amended"):
         request = facts.requests.get(event.subject)
         if request is None:
             raise NotReady("document.subject_missing")

@@ -41,6 +41,8 @@ REASONS = {
     "special_for_person": ("个人不能开专用发票", "cannot be special: the buyer is a person"),
     "invalid": ("不成立", "does not hold together"),
     "currency": ("不是人民币", "is not in yuan"),
+    "amended": ("合同改了金额，申请还是原来的", "is still that of before, and the deal's has changed"),
+    "changed": ("刚刚变了，正在按新金额重做", "has just changed; the invoice is being made anew"),
 }
 WHO = {"sales": ("销售", "sales"), "finance": ("财务", "finance")}
 
@@ -66,6 +68,16 @@ class Incomplete(NotReady):
     def as_dict(self) -> dict[str, Any]:
         """As rows store it: the faults one by one beside the message."""
         return super().as_dict() | {"faults": [asdict(fault) for fault in self.faults]}
+
+
+class Held(Incomplete):
+    """The deal's amount has changed and the request's has not: the invoice waits for the request, or for a person's word."""
+
+    default_key = "invoice.held"
+
+    def __init__(self, *, before: str, now: str) -> None:
+        super().__init__([Fault("amount", "amended")])
+        self.params = {"before": before, "now": now}
 
 
 def words(fault: Fault, language: str) -> str:

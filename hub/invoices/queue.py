@@ -20,7 +20,7 @@ from hub.events.book import EVENT
 from hub.events.facts import FILL, Facts
 from hub.events.outbox import DELIVERY
 from hub.invoices.complete import Asked, asked
-from hub.invoices.fault import BUYER_FIELDS, LINE_FIELDS, WHO, Fault, words
+from hub.invoices.fault import BUYER_FIELDS, LINE_FIELDS, WHO, Fault, Held, words
 from hub.invoices.status import STATUS
 from hub.models import Staff
 from hub.models.base import table
@@ -126,7 +126,8 @@ def _check(hub: Hub, values: Mapping[str, str]) -> None:
 def _lacking(now: datetime) -> Any:
     c = DELIVERY.c
     early = and_(c.state == "rejected", c.attempts == 0, c.error["key"].as_string().in_(CURED))
-    return and_(c.next_at <= now, or_(c.state == "incomplete", early))
+    lacking = and_(c.state == "incomplete", c.error["key"].as_string() != Held.default_key)
+    return and_(c.next_at <= now, or_(lacking, early))
 
 
 def due(hub: Hub) -> bool:

@@ -25,6 +25,11 @@ _TAG = ("ref", "account_id", "source_ref", "name", "group", "deleted")
 _ASSIGNMENT = ("profile_ref", "tag_ref", "name", "group", "by", "since")
 _upsert_staff = Upsert("staff", _STAFF, ("ref",), update=_STAFF[2:])
 _upsert_tag = Upsert("tag", _TAG, ("ref",), update=_TAG[2:])
+_AMENDED: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "deal": ("deal.amended", "signed", ("signed",)),
+    "invoice_request": ("invoice.amended", "requested", ("requested", "in_review")),
+}
+"""Kind -> the event of another amount, the state it counts in, and the states it may have had the former one in."""
 _insert_assignment = Upsert("tag_assignment", _ASSIGNMENT, _ASSIGNMENT[:2])
 
 
@@ -64,32 +69,39 @@ class Projector:
                     item = Found(ref, landing.account_id, landing.source_ref, landing.known, record)
                     found.setdefault(record["kind"], []).append(item)
         self._write_found(conn, found, now)
-        amended = self._amended(conn, [(rows, renewed[rows.ref]) for rows in made["deal"] if rows.ref in renewed], now)
+        amended = [
+            event
+            for kind in ("deal", "invoice_request")
+            for event in self._amended(conn, kind, [(r, renewed[r.ref]) for r in made[kind] if r.ref in renewed], now)
+        ]
         for kind, items in made.items():
             if items:
                 self._write_made(conn, kind, items, renewed)
         owner_checks.note(conn, [rows.ref for rows in made["deal"]])
         return amended + [event for items in made.values() for rows in items for event in rows.events]
 
-    def _amended(self, conn: Connection, deals: list[tuple[Made, str]], now: int) -> list[EventRow]:
-        """The events of signed deals (each with its record's hash) that are over another amount than before. Asked before the
-        rows are written."""
-        names, events = columns("deal"), []
+    def _amended(self, conn: Connection, kind: str, found: list[tuple[Made, str]], now: int) -> list[EventRow]:
+        """The events of signed deals, or requested invoices (kind), each with its record's hash, that are over another amount
+        than before. Asked before the rows are written."""
+        names, (told, state, earlier), events = columns(kind), _AMENDED[kind], []
         stored = {
             row[0]: row[1:]
-            for row in select_in(conn, "deal", ("ref", "state", "amount", "deleted"), "ref", [rows.ref for rows, _ in deals])
+            for row in select_in(
+                conn, TABLES[kind], ("ref", "state", "amount", "deleted"), "ref", [rows.ref for rows, _ in found]
+            )
         }
-        for rows, digest in deals:
+        for rows, digest in found:
             new = dict(zip(names, rows.row, strict=True))
-            state, before, deleted = stored.get(rows.ref, ("", None, True))
-            changed = before is not None and new["amount"] is not None and before != new["amount"]
-            if changed and not deleted and state == new["state"] == "signed":
+            was, before, deleted = stored.get(rows.ref, ("", None, True))
+            # a request without an amount is over what its deal is; a deal without one is not known yet
+            known = kind != "deal" or (before is not None and new["amount"] is not None)
+            if known and before != new["amount"] and not deleted and was in earlier and new["state"] == state:
                 data = {"amount": new["amount"], "before": before, "currency": new["currency"], "number": new["number"]}
                 # An amount that goes to and fro brings the same record twice: the time is part of the fact. A replay changes
                 # no amount and comes to no event.
-                fact, wanted = f"{digest}|{now}", "deal.amended" in self.wanted
+                fact, wanted = f"{digest}|{now}", told in self.wanted
                 at = new["changed_at"] or now
-                events.append(mint("deal.amended", new["account_id"], rows.ref, at, now, data, fact=fact, pending=wanted))
+                events.append(mint(told, new["account_id"], rows.ref, at, now, data, fact=fact, pending=wanted))
         return events
 
     def _write_found(self, conn: Connection, found: dict[str, list[Found]], now: int) -> None:

@@ -111,6 +111,7 @@ EXPECTED: dict[str, Any] = {
         "refund.succeeded",
         "delivery.sent",
         "invoice.requested",
+        "invoice.amended",
         "invoice.issued",
         "payment.received",
         "delivery.reversing",

@@ -197,3 +197,6 @@ def test_wanted_kinds(world: Any) -> None:
     assert rules.wanted_kinds(world.hub.settings) == {
         "deal.signed", "deal.amended", "deal.reversed", "order.paid", "refund.succeeded",
     }  # fmt: skip
+    world.rules({"on": "invoice.requested", "to": "a", "make": "invoice"})
+    asked = {"invoice.requested", "invoice.amended", "invoice.withdrawn", "deal.amended", "deal.reversed"}
+    assert rules.wanted_kinds(world.hub.settings) == asked

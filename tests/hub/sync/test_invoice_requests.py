@@ -52,3 +52,22 @@ def test_a_request_whose_record_is_gone_is_not_wanted_any_more(site: Site) -> No
     site.land(order(), stream="order")
     site.gone("o1", stream="order")
     assert site.one(InvoiceApplication).deleted and kinds(site) == ["invoice.requested", "invoice.withdrawn"]
+
+
+def test_a_request_over_another_amount_is_told_each_time_and_no_other_change_is(site: Site) -> None:
+    steps = [
+        ("waiting", "100"),
+        ("asked", "90"),
+        ("asked", "90"),
+        ("asked", None),
+        ("asked", "80"),
+        ("back", "70"),
+        ("asked", "60"),
+    ]
+    for hour, (state, amount) in enumerate(steps, 10):
+        site.forward(60)
+        site.land(order(hour, state=state, amount=amount, title=f"样例{hour}"), stream="order")
+    told = sorted((row for row in site.rows(Event) if row.kind == "invoice.amended"), key=lambda row: row.recorded_at)
+    changes = [(row.data["before"], row.data["amount"]) for row in told]
+    assert changes == [(10_000, 9_000), (9_000, None), (None, 8_000)], "one that was taken back is not amended"
+    assert {row.subject for row in told} == {site.one(InvoiceApplication).ref}
