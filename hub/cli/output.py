@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ def opened(*, migrate: bool = True, **overrides: Any) -> Iterator[Any]:
     except (SettingsError, KeyFault, ValueError) as error:
         raise fail(str(error), 2) from None
     except (DBAPIError, ArgumentError, OSError) as error:
-        raise fail(_database(error), 2) from None
+        raise fail(database_fault(error), 2) from None
     try:
         with _told():
             yield hub
@@ -112,10 +113,10 @@ def _told() -> Iterator[None]:
     except ConnectorError as error:
         raise fail("\n→ ".join(explain(error, "zh")) + "\n" + "\n→ ".join(explain(error, "en"))) from None
     except (OperationalError, ProgrammingError) as error:
-        raise fail(_database(error), 2) from None
+        raise fail(database_fault(error), 2) from None
 
 
-def _database(error: Exception) -> str:
+def database_fault(error: Exception) -> str:
     """Why the database cannot be used, without its address (it may hold a password)."""
     reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
     hint = "hub migrate；HUB_DATABASE_URL, HUB_DATA_DIR"
@@ -124,6 +125,20 @@ def _database(error: Exception) -> str:
 
 def existing(path: Path) -> Path:
     """The file, or a clear word that it is not there."""
+    if path.is_dir():
+        raise fail(f"{path}: 是文件夹，请写出文件名 / is a folder; name the file", 2)
     if not path.is_file():
-        raise fail(f"{path}: 没有这个文件 / there is no such file", 2)
+        raise fail(f"{path}: 没有这个文件，请核对路径 / there is no such file; look at the path", 2)
+    return path
+
+
+def writable(path: Path) -> Path:
+    """A place for a file that is to be written, or a clear word why it is none. Asked before the work, not after it."""
+    if path.is_dir():
+        raise fail(f"{path}: 是文件夹，请写出文件名 / is a folder; name the file", 2)
+    folder = path.parent
+    if not folder.is_dir():
+        raise fail(f"{folder}: 没有这个文件夹，请先建立：mkdir -p / there is no such folder; make it first: mkdir -p", 2)
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise fail(f"{path}: 不能写到这里，请换一个地方 / may not be written; choose another place", 2)
     return path

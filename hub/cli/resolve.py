@@ -5,11 +5,11 @@ from __future__ import annotations
 import resource
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hub.cli.output import Json, emit, fail
+from hub.cli.output import Json, database_fault, emit, existing, fail, writable
 
 OUT = typer.Option("--out", help="CSV: rid, customer_id, reviews.")
 
@@ -28,22 +28,31 @@ def resolve(
     json: Json = False,
 ) -> None:
     """Who is who in a file of customers: the hub's own identity resolution over a store of its own."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
     from hub.identity import files
-    from hub.identity.core.schema import SchemaError, load
+    from hub.identity.reading import FileFault, truth_of
 
     if preset not in ("default", "careful"):
         raise fail("--preset: default | careful", 2)
+    existing(file)
+    writable(out)
     try:
-        known = load(schema) if schema else None
-        truth = files.truth_of(answers) if answers else None
+        known = _schema(existing(schema)) if schema else None
+        truth = truth_of(existing(answers)) if answers else None
         with files.store(store) as hub:
             run = files.FileRun(hub, preset, known)
             run.load(file, stream=stream)
             if truth is not None:
                 run.answer(truth, ask)
             run.write(out)
-    except (files.FileFault, SchemaError, OSError) as error:
+    except FileFault as error:
         raise fail(f"{error}") from None
+    except (DBAPIError, ArgumentError) as error:
+        raise fail(database_fault(error), 2) from None
+    except OSError as error:
+        place, said = error.filename or out, error.strerror or type(error).__name__
+        raise fail(f"{place}: 读写不了：{said} / cannot be read or written: {said}") from None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
     told = run.outcome.as_dict() | {"peak_memory_mb": round(peak, 1), "out": str(out)}
     lines = [
@@ -53,3 +62,18 @@ def resolve(
     ]
     lines.append(f"{told['seconds']:.1f} s · {told['records_per_second']} /s · {told['peak_memory_mb']} MB")
     emit(told, json, "\n".join(lines))
+
+
+def _schema(path: Path) -> Any:
+    """What the columns mean. Ends the command where the file does not say it."""
+    import yaml
+
+    from hub.identity.core.schema import SchemaError, load
+
+    try:
+        return load(path)
+    except SchemaError as error:
+        raise fail(f"{path}: 列的说明用不了：{error} / the schema cannot be used: {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        said = str(error).strip().split("\n")[0]
+        raise fail(f"{path}: 不是能用的 YAML：{said} / is no usable YAML: {said}") from None

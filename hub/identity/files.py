@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import csv
 import gc
-import gzip
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any
 
-import orjson
 from sqlalchemy import Connection, text
 
 from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
-from hub.identity import rows
 from hub.identity.core.schema import Schema
 from hub.identity.core.store import Decision
+from hub.identity.reading import read
 from hub.identity.resolve import Incoming, Resolver
 from hub.identity.tables import asking
 from hub.store import database
@@ -37,10 +34,6 @@ customers that are looked at again together."""
 _BULK = ("cache_size=-262144", "wal_autocheckpoint=65536")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
 """SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom."""
-
-
-class FileFault(ValueError):
-    """The file cannot be resolved; the text names the line and what is expected."""
 
 
 @dataclass
@@ -96,59 +89,6 @@ class Outcome:
                 "p99_ms": round(quantiles(self.times, n=100)[98] * 1e3, 3),
             }
         return found
-
-
-def opened(path: Path) -> TextIO:
-    """The file as text, unpacked when it ends in .gz."""
-    return gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig", newline="")
-
-
-def read(path: Path, schema: Schema | None = None) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """(list, canonical record, rid) of each row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
-    with opened(path) as file:
-        for number, row in (
-            _tabled(path, file, schema) if path.name.removesuffix(".gz").endswith(".csv") else _objects(path, file)
-        ):
-            try:
-                yield _general(row, schema) if schema else _own(row)
-            except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise FileFault(f"{path}:{number}: {type(error).__name__}: {error}") from None
-
-
-def _tabled(path: Path, file: TextIO, schema: Schema | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if schema is None:
-        raise FileFault(f"{path}: a CSV file needs --schema, which says what its columns are")
-    reader = csv.DictReader(file)
-    named = [schema.rid, schema.source, schema.kind_column, *schema.columns]
-    if missing := [name for name in named if name and name not in (reader.fieldnames or ())]:
-        raise FileFault(f"{path}: has no column {missing[0]!r}; it has: {', '.join(reader.fieldnames or ())}")
-    return enumerate(reader, 2)
-
-
-def _general(row: Mapping[str, Any], schema: Schema) -> tuple[str, dict[str, Any], str]:
-    """A row of general data."""
-    source = str(row.get(schema.source) or "") if schema.source else ""
-    rid = str(row[schema.rid])
-    return source, {"kind": "customer", "id": rid, "fields": {}, "features": schema.features(row)}, rid
-
-
-def _own(row: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:
-    """A row of the hub's own exchange format."""
-    moment = row.get("updated_at")
-    at = int(datetime.fromisoformat(moment).timestamp()) if moment else 0
-    return f"{row.get('source') or ''}:{row.get('shop') or ''}", rows.record(dict(row)) | {"at": at}, str(row["rid"])
-
-
-def _objects(path: Path, file: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(file, 1):
-        if line.strip():
-            try:
-                found = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                raise FileFault(f"{path}:{number}: is not a JSON object on a line of its own") from None
-            if not isinstance(found, dict):
-                raise FileFault(f"{path}:{number}: is {type(found).__name__}, not an object")
-            yield number, found
 
 
 @contextmanager
@@ -308,12 +248,3 @@ class FileRun:
             self.outcome.customers = int(conn.execute(count).scalar_one())
             questions = text("SELECT count(*) FROM identity_review WHERE state = 'open'")
             self.outcome.reviews = int(conn.execute(questions).scalar_one())
-
-
-def truth_of(path: Path) -> dict[str, str]:
-    """rid -> entity of a file with these columns. Raises FileFault."""
-    with opened(path) as file:
-        reader = csv.DictReader(file)
-        if not {"rid", "entity"} <= set(reader.fieldnames or ()):
-            raise FileFault(f"{path}: the columns rid and entity are needed")
-        return {row["rid"]: row["entity"] for row in reader}
