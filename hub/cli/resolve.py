@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,33 +30,14 @@ def resolve(
     json: Json = False,
 ) -> None:
     """Who is who in a file of customers: the hub's own identity resolution over a store of its own."""
-    from sqlalchemy.exc import ArgumentError, DBAPIError
-
-    from hub.identity import files
-    from hub.identity.reading import FileFault, truth_of
-
     if preset not in ("default", "careful"):
         raise fail("--preset: default | careful", 2)
     existing(file)
     writable(out)
-    try:
-        known = _schema(existing(schema)) if schema else None
-        truth = truth_of(existing(answers)) if answers else None
-        with files.store(store) as hub:
-            run = files.FileRun(hub, preset, known)
-            run.load(file, stream=stream)
-            if truth is not None:
-                run.answer(truth, ask)
-            run.write(out)
-    except FileFault as error:
-        raise fail(f"{error}") from None
-    except (DBAPIError, ArgumentError) as error:
-        raise fail(database_fault(error), 2) from None
-    except OSError as error:
-        place, said = error.filename or out, error.strerror or type(error).__name__
-        raise fail(f"{place}: 读写不了：{said} / cannot be read or written: {said}") from None
+    with _told(out):
+        told = _resolved(file, out, schema, preset, store, stream=stream, answers=answers, ask=ask)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
-    told = run.outcome.as_dict() | {"peak_memory_mb": round(peak, 1), "out": str(out)}
+    told |= {"peak_memory_mb": round(peak, 1), "out": str(out)}
     lines = [
         f"记录 / records: {told['records']:,}",
         f"客户 / customers: {told['customers']:,}",
@@ -62,6 +45,41 @@ def resolve(
     ]
     lines.append(f"{told['seconds']:.1f} s · {told['records_per_second']} /s · {told['peak_memory_mb']} MB")
     emit(told, json, "\n".join(lines))
+
+
+def _resolved(
+    file: Path, out: Path, schema: Path | None, preset: str, store: str, *, stream: bool, answers: Path | None, ask: float
+) -> dict[str, Any]:
+    from hub.identity import files
+    from hub.identity.reading import truth_of
+
+    known = _schema(existing(schema)) if schema else None
+    truth = truth_of(existing(answers)) if answers else None
+    with files.store(store) as hub:
+        run = files.FileRun(hub, preset, known)
+        run.load(file, stream=stream)
+        if truth is not None:
+            run.answer(truth, ask)
+        run.write(out)
+    return run.outcome.as_dict()
+
+
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """What a person can mend, in both languages."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    from hub.identity.reading import FileFault
+
+    try:
+        yield
+    except FileFault as error:
+        raise fail(f"{error}") from None
+    except (DBAPIError, ArgumentError) as error:
+        raise fail(database_fault(error), 2) from None
+    except OSError as error:
+        place, said = error.filename or out, error.strerror or type(error).__name__
+        raise fail(f"{place}: 读写不了：{said} / cannot be read or written: {said}") from None
 
 
 def _schema(path: Path) -> Any:

@@ -120,7 +120,11 @@ def test_an_account_is_added_checked_paused_resumed_removed(desk: Desk, tmp_path
         (["accounts", "add", "feed", "Bad Key", "--set", "world=w", "--set", "secret=s3cret"], 1, "小写字母"),
         (["accounts", "add", "feed", "crm", "--set", "world=w", "--set", "secret=s3cret"], 1, "已有账号 crm"),
         (["accounts", "add", "feed", "x", "--set", "s3cret"], 2, "--set: NAME=VALUE"),
-        (["accounts", "add", "feed", "x", "--config", "absent.yaml"], 2, "absent.yaml: 没有这个文件 / there is no such file"),
+        (
+            ["accounts", "add", "feed", "x", "--config", "absent.yaml"],
+            2,
+            "absent.yaml: 没有这个文件，请核对路径 / there is no such file",
+        ),
         (["accounts", "add", "feed", "x", "--config", "broken.yaml"], 2, "broken.yaml: 不是 YAML"),
         (["accounts", "add", "feed", "x", "--config", "list.yaml"], 2, "list.yaml: 应当是"),
         (["accounts", "add", "feed", "x", "--config", "binary.yaml"], 2, "binary.yaml: 不是 YAML"),
