@@ -61,7 +61,7 @@ def test_a_place_that_may_not_be_written(desk: Desk, monkeypatch: pytest.MonkeyP
     assert "out.csv: 不能写到这里" in said and "may not be written; choose another place" in said
 
 
-PACKED = gzip.compress(LINE * 50)
+PACKED = gzip.compress(LINE * 50, mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ PACKED = gzip.compress(LINE * 50)
         ("in.jsonl.gz", PACKED[:20] + b"\x00" * 9 + PACKED[29:], "不是完整的 gzip", "is no whole gzip file"),
         ("in.jsonl", PACKED, "名字却不以 .gz 结尾；请改名", "not named .gz; rename it"),
         ("in.jsonl", "张伟".encode("gb18030"), "不是 UTF-8 文本；请另存为 UTF-8", "is not text in UTF-8; save it as UTF-8"),
-        ("in.jsonl.gz", gzip.compress("张伟".encode("gb18030")), "不是 UTF-8 文本", "is not text in UTF-8"),
+        ("in.jsonl.gz", gzip.compress("张伟".encode("gb18030"), mtime=0), "不是 UTF-8 文本", "is not text in UTF-8"),
         ("in.jsonl", b"{broken", "不是单独一行的 JSON 对象", "is not a JSON object"),
         ("in.jsonl", b"[1]", "不是对象", "not an object"),
         ("in.jsonl", b"{}", "这一行用不了", "this line cannot be used"),
