@@ -101,13 +101,26 @@ class Board:
             piece.recalled = True
         self.recalled = True
         self._begin(fresh)
-        for _ in range(2):
-            # Who else may be one with the neighbours decides whose they are.
-            more = [piece for piece in self.pieces.values() if piece.keys is None]
-            if not more or not self._look([(piece.ref, self._keys(piece).looked) for piece in more]):
-                break
-        self._decisions()
         return fresh
+
+    def reach(self, pieces: Iterable[Piece], near: Callable[[Unit, Unit], bool]) -> list[Piece]:
+        """Neighbours of these pieces that are near enough to be one with them, with what they are stored with: looked at again
+        as well, and their own neighbours put on the table."""
+        found: dict[str, Piece] = {}
+        for piece in pieces:
+            for key in self._looked_for(piece):
+                for ref in self.index.get(key, ()):
+                    other = self.pieces.get(ref)
+                    if other is not None and not other.recalled and ref not in found and near(piece.unit, other.unit):
+                        found.update((mate, self.pieces[mate]) for mate in self._homes[other.customer])
+        for piece in found.values():
+            piece.recalled = True
+        if found and self._look([(ref, self._looked_for(piece)) for ref, piece in found.items()]):
+            self._decisions()
+        return list(found.values())
+
+    def _looked_for(self, piece: Piece) -> list[Plain]:
+        return [key for key in (piece.keys or self._keys(piece)).looked if key not in self.crowds]
 
     def _keys(self, piece: Piece) -> Keys:
         """A profile's own keys, in the index of who shares which."""
@@ -268,6 +281,8 @@ class Board:
             inside = [self.pieces[ref] for ref in unit.refs]
             owners.append(frozenset([piece.customer for piece in inside if piece.customer]))
             fresh.append(any(piece.features is not None or piece.recalled for piece in inside))
+        # Stored customers whom nothing new concerns stay as they are: compared with what is new, and kept together.
+        pairs = [(i, j) for i, j in pairs if fresh[i] or fresh[j] or not owners[i].isdisjoint(owners[j])]
         return Component(units, pairs, owners, fresh)
 
     def _claims(self) -> Iterable[tuple[str, str, bool]]:

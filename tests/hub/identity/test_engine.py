@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.memory import MemoryStore
+from hub.identity.core.store import Profile
 from hub.identity.rows import features
 
 COLLEAGUES = [("赵敏", "a"), ("钱进", "b"), ("孙立", "c"), ("李娜", "d")]
@@ -165,3 +166,35 @@ def test_second_looks_come_to_an_end() -> None:
     for _ in range(20):
         deciding.redo(store, store.waiting(3))
     assert not store.queue
+
+
+def test_a_second_look_goes_no_further_than_rivals() -> None:
+    """Eighteen namesakes of one town, each with a neighbour of his own: only one's own neighbour matters to one."""
+    rows = []
+    for n in range(18):
+        ending = 1000 + 497 * n
+        rows.append(row(f"n{n:02d}", "张晓伟", phones=[f"138{3571 * n % 10000:04d}{ending}"], city="深圳市"))
+        rows.append(
+            row(
+                f"m{n:02d}",
+                "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦"[n] + "秀英",
+                source="excel",
+                ids={},
+                phones=[f"138****{ending}"],
+                city="深圳市",
+            )
+        )
+    store, found = groups(rows, batch=7)
+    assert len(found) == 36
+    asked: set[str] = set()
+    members = store.members
+
+    def seen(customers: Collection[str]) -> Iterable[Profile]:
+        profiles = list(members(customers))
+        asked.update(profile.ref for profile in profiles)
+        return profiles
+
+    store.members = seen  # type: ignore[method-assign]
+    engine().redo(store, [store.profiles["n03"].customer])
+    assert {"n03", "n04", "m03"} <= asked
+    assert not {f"m{n:02d}" for n in range(18) if n != 3} & asked
