@@ -12,7 +12,7 @@ from hub.core import Hub
 
 PAGES = (
     "dashboard", "accounts", "account_new", "connectors", "runs", "customers", "customer_change", "deliveries", "invoices",
-    "reconcile", "tag_rules", "quarantine", "inbox", "users_page", "about", "outgoing", "customer_tags", "sign_in",
+    "reconcile", "sheet", "tag_rules", "quarantine", "inbox", "users_page", "about", "outgoing", "customer_tags", "sign_in",
     "reviews", "handover", "conflicts", "customer_messages", "customer_fields",
 )  # fmt: skip
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, case, exists, func, literal, or_, select
 
 from config.settings import Rule
 from hub.core import Hub
@@ -20,7 +21,9 @@ from hub.events.facts import DEAL, OF_DELIVERIES, ORDER, REFUND, REQUEST, accoun
 from hub.events.mint import event_id
 from hub.events.outbox import DELIVERY, rows_in
 from hub.events.reconcile import reconcile
+from hub.events.reversal import STATUS
 from hub.events.settle import ITEM, NOTHING, last_closing
+from hub.store.types import EPOCH, Instant
 
 PAGE = 500
 UNEXPLAINED = ("no_event", "document_without_fact")
@@ -30,8 +33,9 @@ UNEXPLAINED = ("no_event", "document_without_fact")
 @dataclass(frozen=True, slots=True)
 class Line:
     """One fact under one rule. kind: deal | order | refund. amount: what is due by the hub's data now, refunds and nothing
-    but refunds below zero, a reversed deal zero. booked: what documents that were sent hold of it. cause: why they differ,
-    '' where they do not. rule, account, document: '' where there is none."""
+    but refunds below zero, a reversed deal zero. booked: what documents that were sent hold of it; sent: also those that are
+    gone over there by now. cause: why amount and booked differ, '' where they do not. rule, account, document, delivery (the
+    document's id): '' where there is none."""
 
     kind: str
     source: str
@@ -44,17 +48,22 @@ class Line:
     rule: str = ""
     account: str = ""
     document: str = ""
+    delivery: str = ""
+    sent: int = 0
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """Where facts of a kind stand, which events they come to, which of them there are, and what each is over."""
+class Kind:
+    """Where facts of a kind stand, which events they come to, which of them there are, what each is over (also as SQL: due),
+    and when it happened (SQL; no time counts as the beginning of time)."""
 
     name: str
     table: Any
     events: tuple[str, ...]
     there: Any
     amount: Callable[[Row[Any]], int | None]
+    due: Any
+    moment: Any
 
 
 def _deal_amount(row: Row[Any]) -> int | None:
@@ -65,11 +74,31 @@ def _refund_amount(row: Row[Any]) -> int | None:
     return None if row.amount is None else -row.amount
 
 
+BEGINNING = literal(EPOCH, Instant)
+_VOID = or_(DEAL.c.state == "reversed", DEAL.c.deleted)
 KINDS = (
-    _Kind("deal", DEAL, ("deal.signed",), DEAL.c.state.in_(("signed", "reversed")), _deal_amount),
-    _Kind("order", ORDER, ("order.paid", "order.completed"), ORDER.c.paid_at.is_not(None), lambda row: row.paid),
-    _Kind("refund", REFUND, ("refund.succeeded",), REFUND.c.state == "succeeded", _refund_amount),
-)
+    Kind(
+        "deal", DEAL, ("deal.signed",), DEAL.c.state.in_(("signed", "reversed")), _deal_amount,
+        case((_VOID, 0), else_=DEAL.c.amount),
+        func.coalesce(DEAL.c.effective_at, DEAL.c.changed_at, DEAL.c.created_at, BEGINNING),
+    ),
+    Kind(
+        "order", ORDER, ("order.paid", "order.completed"), ORDER.c.paid_at.is_not(None), lambda row: row.paid,
+        ORDER.c.paid, ORDER.c.paid_at,
+    ),
+    Kind(
+        "refund", REFUND, ("refund.succeeded",), REFUND.c.state == "succeeded", _refund_amount,
+        -REFUND.c.amount, func.coalesce(REFUND.c.succeeded_at, REFUND.c.changed_at, REFUND.c.created_at, BEGINNING),
+    ),
+)  # fmt: skip
+Within = tuple[datetime, datetime]
+"""A period: from then on, and until before then."""
+
+
+def within(kind: Kind, period: Within) -> Any:
+    """SQL: the facts of the period, and those of which nobody knows when they happened."""
+    known = and_(kind.moment >= period[0], kind.moment < period[1])
+    return known if kind.name == "order" else or_(known, kind.moment == BEGINNING)
 
 
 def sheet(
@@ -83,15 +112,24 @@ def sheet(
     ``finance`` (what ``reconcile`` found, None without ``look``). Amounts in minor units.
     """
     finance = reconcile(hub) if look else None
-    gone = {found["delivery"] for found in (finance or {}).get("differences", ()) if found["cause"] == "gone_at_destination"}
     sums = _Sums()
     with hub.db.read() as conn:
-        for line in _lines(conn, hub, source, gone):
+        gone = _gone(finance) if finance else known_gone(conn)
+        for line in lines(conn, hub, source, gone):
             sums.add(line)
             if each:
                 each(line)
         documents = sums.documents(_sent(conn, source, gone))
     return {**sums.result(), "documents": documents, "unexplained": sums.unexplained(documents), "finance": finance}
+
+
+def _gone(finance: dict[str, Any]) -> set[str]:
+    return {found["delivery"] for found in finance["differences"] if found["cause"] == "gone_at_destination"}
+
+
+def known_gone(conn: Connection) -> set[str]:
+    """The deliveries of which following them has told that they are not over there any more."""
+    return set(conn.execute(select(STATUS.c.delivery_id).where(STATUS.c.gone.is_(True))).scalars())
 
 
 class _Sums:
@@ -137,26 +175,33 @@ class _Sums:
 # -- the lines
 
 
-def _lines(conn: Connection, hub: Hub, source: str | None, gone: set[str]) -> Iterator[Line]:
+def lines(conn: Connection, hub: Hub, source: str | None, gone: set[str], period: Within | None = None) -> Iterator[Line]:
+    """Every line. source, period: facts of this account, and of then, alone. gone: deliveries that are not there any more."""
     accounts = accounts_by_id(conn)
     for kind in KINDS:
         for account in accounts.values():
             if source in (None, account.key):
-                rules = [rule for rule in hub.settings.rules if _takes(rule, kind, account.key)]
-                for page in _facts(conn, kind, account.id):
-                    yield from _Page(conn, hub, kind, account, page, gone).lines(rules)
+                rules = rules_of(hub, kind, account.key)
+                for page in _facts(conn, kind, account.id, period):
+                    yield from Page(conn, hub, kind, account, page, gone).lines(rules)
 
 
-def _takes(rule: Rule, kind: _Kind, source: str) -> bool:
+def rules_of(hub: Hub, kind: Kind, source: str) -> list[Rule]:
+    """The rules that book facts of this kind from that account."""
+    return [rule for rule in hub.settings.rules if _takes(rule, kind, source)]
+
+
+def _takes(rule: Rule, kind: Kind, source: str) -> bool:
     """Whether the rule books facts of this kind: write-backs and what goes back to its origin book nothing."""
     on = rule.on in kind.events or (rule.per == "day" and kind.name in ("order", "refund"))
     return on and rule.to != ORIGIN and rule.takes(rule.on, source)
 
 
-def _facts(conn: Connection, kind: _Kind, account: int) -> Iterator[Sequence[Row[Any]]]:
+def _facts(conn: Connection, kind: Kind, account: int, period: Within | None) -> Iterator[Sequence[Row[Any]]]:
     c, last = kind.table.c, ""
+    there = kind.there if period is None else and_(kind.there, within(kind, period))
     while True:
-        wanted = select(kind.table).where(c.account_id == account, c.ref > last, kind.there).order_by(c.ref).limit(PAGE)
+        wanted = select(kind.table).where(c.account_id == account, c.ref > last, there).order_by(c.ref).limit(PAGE)
         page = conn.execute(wanted).all()
         if page:
             yield page
@@ -165,10 +210,10 @@ def _facts(conn: Connection, kind: _Kind, account: int) -> Iterator[Sequence[Row
             return
 
 
-class _Page:
+class Page:
     """A page of facts with what the hub made of them."""
 
-    def __init__(self, conn: Connection, hub: Hub, kind: _Kind, account: Any, page: Sequence[Row[Any]], gone: set[str]) -> None:
+    def __init__(self, conn: Connection, hub: Hub, kind: Kind, account: Any, page: Sequence[Row[Any]], gone: set[str]) -> None:
         self._hub, self._kind, self._account, self._page, self._gone = hub, kind, account, page, gone
         self._keys = {row.id: row.key for row in accounts_by_id(conn).values()}
         refs = [row.ref for row in page]
@@ -196,7 +241,7 @@ class _Page:
             blank = Line(*known, amount or 0, cause="" if amount is not None else "amount_missing")
             found = [self._under(blank, rule) for rule in rules] if amount is not None else [blank]
             found = (found or [replace(blank, cause="no_rule")]) + list(self._left(blank, rules))
-            yield from (line for line in found if line.amount or line.booked or line.cause == "amount_missing")
+            yield from (line for line in found if line.amount or line.booked or line.sent or line.cause == "amount_missing")
 
     def _under(self, blank: Line, rule: Rule) -> Line:
         line = replace(blank, rule=rule.name, account=rule.to)
@@ -206,7 +251,9 @@ class _Page:
         """Documents of its own: the first one, and what took it back or came instead."""
         made = [d for d in self._made.get(line.ref, ()) if d.kind == rule.make and self._keys[d.account_id] == rule.to]
         sent = [d for d in made if d.state == "sent" and d.id not in self._gone]
-        line = replace(line, booked=sum(int(d.amount) for d in sent), document=made[-1].number if made else "")
+        held = sum(int(d.amount) for d in made if d.state == "sent")
+        line = replace(line, booked=sum(int(d.amount) for d in sent), sent=held)
+        line = replace(line, document=made[-1].number, delivery=made[-1].id) if made else line
         if line.booked == line.amount:
             return line
         waiting = [d for d in made if d.state not in ("sent", "cancelled")]
@@ -230,11 +277,12 @@ class _Page:
         if item.delivery_id == NOTHING:
             return replace(line, cause="changed_at_source" if line.amount else "")
         day = self._days[item.delivery_id]
-        line = replace(line, document=day.number)
+        line = replace(line, document=day.number, delivery=day.id)
         if day.state != "sent":
             return replace(line, cause=_state(day))
         if day.id in self._undone:
             return replace(line, cause="reversed_by_hand")
+        line = replace(line, sent=item.amount)
         if day.id in self._gone:
             return replace(line, cause="gone_at_destination")
         return replace(line, booked=item.amount, cause="" if item.amount == line.amount else "changed_at_source")
@@ -246,8 +294,8 @@ class _Page:
         for item in items:
             day = self._days.get(item.delivery_id or "")
             if item.rule not in names and day is not None and day.state == "sent":
-                known = {"rule": item.rule, "account": self._keys[day.account_id], "document": day.number}
-                yield replace(blank, amount=0, booked=item.amount, cause="rule_gone", **known)
+                known = {"rule": item.rule, "account": self._keys[day.account_id], "document": day.number, "delivery": day.id}
+                yield replace(blank, amount=0, booked=item.amount, sent=item.amount, cause="rule_gone", **known)
 
     def _never(self, rule: Rule, event: str) -> str:
         """Why there is no document at all."""

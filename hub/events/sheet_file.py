@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,17 @@ COLUMNS = (
 )  # fmt: skip
 
 
+PIECE = 65_536
+
+
 @cache
 def _texts() -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(Path(__file__).with_name("sheet.yaml").read_text("utf-8"))
     return found
 
 
-def _word(group: str, key: str, language: str) -> str:
+def word(group: str, key: str, language: str) -> str:
+    """A word of the sheet: of columns, kinds, told."""
     return _texts()[group][key][language]
 
 
@@ -55,14 +60,29 @@ def written(path: Path | None, language: str) -> Iterator[Callable[[Line], None]
         return
     with path.open("w", encoding="utf-8-sig", newline="") as target:
         writer = csv.writer(target)
-        writer.writerow([_word("columns", name, language) for name in COLUMNS])
+        writer.writerow([word("columns", name, language) for name in COLUMNS])
         yield lambda line: writer.writerow(_cells(line, language))
+
+
+def streamed(lines: Iterable[Line], language: str) -> Iterator[str]:
+    """The same file, piece by piece."""
+    target = StringIO(newline="")
+    writer = csv.writer(target)
+    writer.writerow([word("columns", name, language) for name in COLUMNS])
+    yield "\ufeff"
+    for line in lines:
+        writer.writerow(_cells(line, language))
+        if target.tell() > PIECE:
+            yield target.getvalue()
+            target.seek(0)
+            target.truncate()
+    yield target.getvalue()
 
 
 def _cells(line: Line, language: str) -> list[str]:
     cause = meaning(line.cause, language) if line.cause else ""
     shown = {
-        "kind": _word("kinds", line.kind, language), "cause": cause, "amount": yuan(line.amount), "booked": yuan(line.booked),
+        "kind": word("kinds", line.kind, language), "cause": cause, "amount": yuan(line.amount), "booked": yuan(line.booked),
         "difference": yuan(line.amount - line.booked),
     }  # fmt: skip
     return [shown[name] if name in shown else _cell(getattr(line, name)) for name in COLUMNS]
@@ -77,8 +97,8 @@ def told(found: dict[str, Any], language: str) -> str:
     """The sheet in sums, as text."""
     lines = []
     for row in found["rows"]:
-        head = f"{row['source']} {_word('kinds', row['kind'], language)} → {row['account'] or '-'}"
-        due, booked = (_word("columns", name, language) for name in ("amount", "booked"))
+        head = f"{row['source']} {word('kinds', row['kind'], language)} → {row['account'] or '-'}"
+        due, booked = (word("columns", name, language) for name in ("amount", "booked"))
         sums = f"{row['count']:>7}  {due} {yuan(row['amount'])}  {booked} {yuan(row['booked'])} {row['currency']}"
         lines.append(f"{head:32} {sums}")
         lines += [
@@ -87,8 +107,8 @@ def told(found: dict[str, Any], language: str) -> str:
         ]
     for row in found["documents"]:
         sums = f"{row['count']:>7}  {yuan(row['amount'])} {row['currency']}"
-        lines.append(f"{row['account']} {_word('told', 'documents', language):24} {sums}")
+        lines.append(f"{row['account']} {word('told', 'documents', language):24} {sums}")
     for currency, sums in (found["finance"] or {}).get("totals", {}).items():
-        lines.append(f"{_word('told', 'found', language)} {yuan(sums['found'])} {currency}")
-    lines.append(("✗ " if found["unexplained"] else "✓ ") + _word("told", "bad" if found["unexplained"] else "good", language))
+        lines.append(f"{word('told', 'found', language)} {yuan(sums['found'])} {currency}")
+    lines.append(("✗ " if found["unexplained"] else "✓ ") + word("told", "bad" if found["unexplained"] else "good", language))
     return "\n".join(lines)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Index
+from sqlalchemy import text as sql
 from sqlmodel import Field
 
 from hub.models.base import Model, instant, money, sealed, text
@@ -14,6 +16,12 @@ class Order(Model, table=True):
     split moves no order. Where the buyer lives stands in the sealed records alone."""
 
     __tablename__ = "orders"
+    __table_args__ = (
+        Index(
+            "ix_orders_paid", "account_id", "paid_at", sqlite_where=sql("paid_at IS NOT NULL"),
+            postgresql_where=sql("paid_at IS NOT NULL"),
+        ),
+    )  # fmt: skip
     ref: str = text(primary_key=True)
     account_id: int
     source_ref: str = text()

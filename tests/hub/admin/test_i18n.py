@@ -24,6 +24,7 @@ from hub.admin import (
     reconcile,
     reviews,
     runs,
+    sheet,
     show,
     tag_rules,
 )
@@ -33,7 +34,7 @@ from hub.events.reconcile import judge
 from hub.identity.desk import relations, review
 from hub.people import handover as hand_over
 from hub.people import owners
-from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES
+from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES, REFUND_STATES
 
 ROOT = Path(hub.admin.__file__).parent
 CATALOGUE = i18n.catalogue()
@@ -80,6 +81,7 @@ EXPECTED: dict[str, Any] = {
     "istate": inbox.STATES,
     "order": ORDER_STATES,
     "deal": DEAL_STATES,
+    "refund": REFUND_STATES,
     "kind": CUSTOMER_KINDS,
     "gender": ("male", "female", "unknown"),
     "field": customers.FIELDS,
@@ -126,6 +128,8 @@ EXPECTED: dict[str, Any] = {
     "time": tuple(f"{unit}_{side}" for unit in ("minute", "hour", "day") for side in ("ago", "ahead")),
     "error": tuple(f"{code}{more}" for code in (400, "csrf", 403, 404, 405, 413, 429, 500) for more in ("", "_next")),
     "reconcile": tuple(f"days_{days}" for days in reconcile.DAYS),
+    "sheet": tuple(f"days_{days}" for days in sheet.DAYS),
+    "sheetview": sheet.VIEWS,
 }
 """Keys that are built while a page is made: prefix -> every ending there can be."""
 ABOUT = ("deal", "order", "refund", "delivery", "invoice", "payment")

@@ -14,6 +14,7 @@ from hub.store.migrate import upgrade
 from tests.hub.admin.conftest import Browser
 from tests.hub.admin.seed import RULES, Seeded, open_hub, seed
 from tests.hub.admin.test_pages import pages
+from tests.hub.admin.test_sheet import Shop, agrees, fill
 
 pytestmark = pytest.mark.postgres
 
@@ -57,3 +58,9 @@ def test_paging_and_work(app: Any, made: Seeded) -> None:
     assert "已安排" in person.post(f"/deliveries/{made.deliveries['rejected']}/retry")
     assert "仍未通过 3 条" in person.post("/quarantine/replay")
     assert "已安排 1 条" in person.post("/inbox/push/replay", key=made.push)
+
+
+def test_the_sheet_by_sql_is_the_sheet_line_by_line(made: Seeded) -> None:
+    fill(Shop(made))
+    for name in ("deal", "order", "refund"):
+        agrees(made, name)
