@@ -61,18 +61,17 @@ def _shown(conn: Connection, account: dict[str, Any]) -> dict[str, Any]:
     view = given.get("view", "differ")
     view, number = view if view in VIEWS else "differ", given.get("number", "").strip()
     at = View(conn, the_hub(), kind, _Account(account), _period(days, until))
+    sums, facts = at.looked(differing=view == "differ" and not number, size=paging.SIZE + 1, before=_before())
     if number:
         facts = at.named(number, paging.SIZE)
-    else:
-        facts = at.facts(differing=view == "differ", size=paging.SIZE + 1, before=_before())
     more, facts = len(facts) > paging.SIZE, facts[: paging.SIZE]
-    older = paging.same_page(before=f"{to_us(facts[-1][1])}~{facts[-1][0]}") if more else None
-    times = dict(facts)
+    older = paging.same_page(before=f"{to_us(facts[-1][0])}~{facts[-1][1]}") if more else None
+    times = {ref: moment for moment, ref in facts}
     found = [line for line in at.lines(list(times)) if line.cause or view == "all" or number]
     lines = [{"line": line, "at": _known(times[line.ref]), "why": _why(line)} for line in found]
     return {
         "lines": lines, "older": older, "kinds": kinds, "kind": kind.name, "view": view, "views": VIEWS, "number": number,
-        "sums": at.sums(), "days": days, "choices": DAYS, "until": until, "today": _today(), "word": _word,
+        "sums": sums, "days": days, "choices": DAYS, "until": until, "today": _today(), "word": _word,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, not_, or_, select
+from sqlalchemy import Connection, Text, and_, case, exists, func, literal, not_, or_, select, union_all
 
 from config.settings import Rule
 from hub.core import Hub
@@ -17,6 +17,10 @@ from hub.events.facts import accounts_by_id
 from hub.events.outbox import DELIVERY, rows_in
 from hub.events.settle import ITEM
 from hub.events.sheet import Kind, Line, Page, Within, known_gone, rules_of, within
+from hub.store.types import Instant
+
+Place = tuple[datetime, str]
+SUMS = ("n", "amount", "sent", "booked", "differ", "off")
 
 
 @dataclass(frozen=True)
@@ -29,118 +33,167 @@ class View:
     account: Any
     period: Within
 
-    def sums(self) -> list[dict[str, Any]]:
-        """What is due, was sent and is booked under each rule, one row a currency; ``differ``: how many facts differ, ``off``:
-        by how much in all. Without a rule one row says so (rule ''). A last one is of rules that are no more."""
-        gone, rules = known_gone(self.conn), self._rules()
-        found = [row for rule in rules for row in self._sum(rule, gone)] if rules else self._sum(None, gone)
-        return found + self._left_sum()
+    def looked(self, *, differing: bool, size: int, before: Place | None = None) -> tuple[list[dict[str, Any]], list[Place]]:
+        """The sums, and (time, ref) of so many facts, newest first, after the one named; differing: only of those that differ.
 
-    def facts(self, *, differing: bool, size: int, before: tuple[datetime, str] | None = None) -> list[tuple[str, datetime]]:
-        """(ref, time) of so many facts, newest first, after the one named. differing: only where a rule's sums differ."""
-        c, moment = self.kind.table.c, self.kind.moment
-        wanted = select(c.ref, moment.label("at")).where(self._there())
-        if differing:
-            wanted = wanted.where(self._differs(known_gone(self.conn)))
-        if before is not None:
-            at, ref = before
-            wanted = wanted.where(moment <= at, not_(and_(moment == at, c.ref >= ref)))
-        found = self.conn.execute(wanted.order_by(moment.desc(), c.ref.desc()).limit(size)).all()
-        return [(row.ref, row.at) for row in found]
+        Sums: what is due, was sent and is booked under each rule, one row a currency: ``n`` facts, of which ``differ`` are
+        ``off`` by so much in all. Without a rule one row says so (rule ''). The last ones ('-') are of rules that are no more.
+        """
+        gone, sums, found = known_gone(self.conn), list[dict[str, Any]](), set[Place]()
+        for rule in self._rules() or [None]:
+            made = self._made(rule, gone).c
+            query, known = _summed(made), {"rule": rule.name if rule else "", "account": rule.to if rule else ""}
+            if differing:  # in one statement with the sums, so that the facts are gone through once
+                query = union_all(query, _listed(made, before, size))
+            for row in self.conn.execute(query).mappings():
+                if row["ref"] is not None:
+                    found.add((row["at"], row["ref"]))
+                elif row["n"]:
+                    sums.append(known | {"currency": row["currency"]} | {name: int(row[name] or 0) for name in SUMS})
+        left = self._left_rules()
+        if differing and left:
+            fact = self.kind.table.c
+            parts = select(self.kind.moment.label("at"), fact.ref).select_from(self._parts()).where(*self._left(left))
+            found.update(self._newest(parts.distinct(), size, before))
+        elif not differing:
+            found.update(
+                self._newest(select(self.kind.moment.label("at"), self.kind.table.c.ref).where(self._there()), size, before)
+            )
+        return sorted(sums, key=lambda row: (row["rule"], row["currency"])) + self._left_sum(left), sorted(found, reverse=True)[
+            :size
+        ]
 
-    def named(self, number: str, size: int) -> list[tuple[str, datetime]]:
+    def _newest(self, query: Any, size: int, before: Place | None) -> list[Place]:
+        return [(row[0], row[1]) for row in self.conn.execute(_after(query, before).limit(size))]
+
+    def named(self, number: str, size: int) -> list[Place]:
         """The account's facts of that number, whenever they happened."""
         c = self.kind.table.c
-        wanted = select(c.ref, self.kind.moment.label("at")).where(c.number == number, c.account_id == self.account.id)
-        return [(row.ref, row.at) for row in self.conn.execute(wanted.where(self.kind.there).limit(size)).all()]
+        wanted = select(self.kind.moment.label("at"), c.ref).where(c.number == number, c.account_id == self.account.id)
+        return [(row[0], row[1]) for row in self.conn.execute(wanted.where(self.kind.there).limit(size))]
 
     def lines(self, refs: Sequence[str]) -> list[Line]:
         """The lines of these facts, in their order."""
         table, place = self.kind.table, {ref: number for number, ref in enumerate(refs)}
         rows = sorted(rows_in(self.conn, select(table), table.c.ref, refs), key=lambda row: place[row.ref])
         page = Page(self.conn, self.hub, self.kind, self.account, rows, known_gone(self.conn))
-        return list(page.lines(self._rules()))
+        return list(page.lines([rule for rule in self._rules() if rule]))
 
     # -- SQL
 
-    def _rules(self) -> list[Rule]:
-        return rules_of(self.hub, self.kind, self.account.key)
+    def _rules(self) -> list[Rule | None]:
+        return list(rules_of(self.hub, self.kind, self.account.key))
 
     def _there(self) -> Any:
         return and_(self.kind.table.c.account_id == self.account.id, self.kind.there, within(self.kind, self.period))
 
-    def _differs(self, gone: set[str]) -> Any:
-        due, rules = self.kind.due, self._rules()
-        off = [due != self._held(rule, gone) for rule in rules] or [due != 0]
-        left = select(ITEM.c.event_id).select_from(_taken()).where(ITEM.c.event_id.in_(self._ids()), self._left())
-        return or_(due.is_(None), *off, exists(left.correlate(self.kind.table)))
+    def _made(self, rule: Rule | None, gone: set[str]) -> Any:
+        """A table of the facts: at, ref, currency, due (none where the source names no amount), sent, booked."""
+        if rule is not None and rule.per == "day":
+            return self._of_day(rule, gone)
+        sent = booked = literal(0)
+        if rule is not None:
+            sent = self._documents(rule, set())
+            booked = self._documents(rule, gone) if gone else sent
+        return self._table(select(*self._known(), sent.label("sent"), booked.label("booked")).where(self._there()), "made")
 
-    def _sum(self, rule: Rule | None, gone: set[str]) -> list[dict[str, Any]]:
-        due, both = self.kind.due, bool(rule and gone)
-        columns = [self.kind.table.c.currency, due.label("due")]
-        # without documents that are gone, what was sent is what is there, and is asked for once
-        for name, without in (("sent", set[str]()), ("booked", gone)):
-            if name == "sent" or both:
-                columns.append(case((due.is_(None), 0), else_=self._held(rule, without) if rule else 0).label(name))
-        c = select(*columns).where(self._there()).cte("made").prefix_with("MATERIALIZED").c
-        booked = c.booked if both else c.sent
-        off = or_(c.due.is_(None), c.due != booked)
-        sums = {
-            "n": func.sum(case((or_(c.due.is_(None), c.due != 0, c.sent != 0), 1), else_=0)), "amount": func.sum(c.due),
-            "sent": func.sum(c.sent), "booked": func.sum(booked), "differ": func.sum(case((off, 1), else_=0)),
-            "off": func.sum(case((off, func.coalesce(c.due, 0) - booked), else_=0)),
-        }  # fmt: skip
-        query = select(c.currency, *(total.label(name) for name, total in sums.items())).group_by(c.currency)
-        rows = self.conn.execute(query.order_by(c.currency)).mappings()
-        known = {"rule": rule.name if rule else "", "account": rule.to if rule else ""}
-        return [known | {"currency": row["currency"]} | {n: int(row[n] or 0) for n in sums} for row in rows if row["n"]]
+    def _known(self) -> list[Any]:
+        c, due = self.kind.table.c, self.kind.due
+        return [self.kind.moment.label("at"), c.ref, c.currency, due.label("due")]
 
-    def _left_sum(self) -> list[dict[str, Any]]:
-        fact = self.kind.table
-        pairs = fact.join(ITEM, ITEM.c.event_id.in_(self._ids())).join(DELIVERY, DELIVERY.c.id == ITEM.c.delivery_id)
-        sums = (func.count().label("n"), func.sum(ITEM.c.amount).label("sent"))
-        query = select(fact.c.currency, *sums).select_from(pairs).where(self._there(), self._left()).group_by(fact.c.currency)
-        found = []
-        for row in self.conn.execute(query.order_by(fact.c.currency)):
-            sent = int(row.sent)
-            known = {"rule": "-", "account": "", "currency": row.currency, "n": int(row.n), "amount": 0}
-            found.append(known | {"sent": sent, "booked": sent, "differ": int(row.n), "off": -sent})
-        return found
+    @staticmethod
+    def _table(query: Any, name: str) -> Any:
+        """Worked out once, however often its columns are named."""
+        return query.cte(name).prefix_with("MATERIALIZED")
 
-    def _held(self, rule: Rule, gone: set[str]) -> Any:
-        """What sent documents under the rule hold of a fact, but those that are gone."""
-        return self._of_day(rule, gone) if rule.per == "day" else self._of_event(rule, gone)
-
-    def _of_event(self, rule: Rule, gone: set[str]) -> Any:
-        d, to = DELIVERY.c, self._to(rule)
+    def _documents(self, rule: Rule, gone: set[str]) -> Any:
+        """What documents of its own that were sent hold of a fact, but those that are gone."""
+        d = DELIVERY.c
+        to = next((row.id for row in accounts_by_id(self.conn).values() if row.key == rule.to), -1)
         mine = and_(d.subject == self.kind.table.c.ref, d.state == "sent", d.kind == rule.make, d.account_id == to)
         held = select(func.coalesce(func.sum(d.amount), 0)).where(mine, d.id.not_in(gone))
         return held.correlate(self.kind.table).scalar_subquery()
 
     def _of_day(self, rule: Rule, gone: set[str]) -> Any:
+        """The facts beside their parts of documents of days. Of each document it is asked once whether it stands."""
         on = "refund.succeeded" if self.kind.name == "refund" else rule.on
-        mine = and_(ITEM.c.event_id == self.kind.table.c.ref.concat(f"|{on}"), ITEM.c.rule == rule.name)
-        held = select(func.coalesce(func.sum(ITEM.c.amount), 0)).select_from(_taken()).where(mine, _stands(gone))
-        return held.correlate(self.kind.table).scalar_subquery()
+        fact, i, d = self.kind.table, ITEM.c, DELIVERY.c
+        mine = and_(i.event_id == fact.c.ref.concat(f"|{on}"), i.rule == rule.name)
+        parts = select(*self._known(), i.amount, i.delivery_id).select_from(fact.outerjoin(ITEM, mine)).where(self._there())
+        part = self._table(parts, "part").c
+        back = DELIVERY.alias("back").c
+        undone = exists().where(back.event_id == d.id.concat("|delivery.reversing"), back.state == "sent")
+        taken = d.id.in_(select(part.delivery_id).where(part.delivery_id.is_not(None)))
+        # so written that the index on states is left alone: nearly all documents were sent, and few are of these days
+        sent_ = d.state.concat("") == "sent"
+        stands = self._table(select(d.id, d.id.in_(gone).label("gone")).where(taken, sent_, ~undone), "stands")
+        there = stands.c.id.is_not(None)
+        sent = case((there, part.amount), else_=0).label("sent")
+        booked = case((and_(there, not_(stands.c.gone)), part.amount), else_=0).label("booked")
+        columns = (part.at, part.ref, part.currency, part.due, sent, booked)
+        beside = select(*columns).select_from(part.at.table.outerjoin(stands, stands.c.id == part.delivery_id))
+        return self._table(beside, "made")
 
-    def _ids(self) -> list[Any]:
-        """SQL: the ids of the events of a fact."""
-        return [self.kind.table.c.ref.concat(f"|{name}") for name in self.kind.events]
+    # -- rules that are no more
 
-    def _left(self) -> Any:
-        """SQL: an item is a part of a sent document of a rule that is no more."""
-        return and_(DELIVERY.c.state == "sent", ITEM.c.rule.not_in([rule.name for rule in self._rules()]))
+    def _left_sum(self, left: list[str]) -> list[dict[str, Any]]:
+        fact, found = self.kind.table, []
+        if left:
+            sums = (func.count().label("n"), func.sum(ITEM.c.amount).label("sent"))
+            query = select(fact.c.currency, *sums).select_from(self._parts()).where(*self._left(left))
+            for row in self.conn.execute(query.group_by(fact.c.currency).order_by(fact.c.currency)):
+                sent = int(row.sent)
+                known = {"rule": "-", "account": "", "currency": row.currency, "n": int(row.n), "amount": 0}
+                found.append(known | {"sent": sent, "booked": sent, "differ": int(row.n), "off": -sent})
+        return found
 
-    def _to(self, rule: Rule) -> int:
-        return next((row.id for row in accounts_by_id(self.conn).values() if row.key == rule.to), -1)
+    def _left_rules(self) -> list[str]:
+        """Names under which parts of documents were noted, and which no rule of this kind has by now. The index has the rule
+        first: each name is one step in it."""
+        names, found = {rule.name for rule in self._rules() if rule}, list[str | None]()
+        last: str | None = ""
+        while last is not None:
+            last = self.conn.execute(select(func.min(ITEM.c.rule)).where(ITEM.c.rule > last)).scalar()
+            found.append(last)
+        return [name for name in found if name is not None and name not in names]
+
+    def _parts(self) -> Any:
+        ids = [self.kind.table.c.ref.concat(f"|{name}") for name in self.kind.events]
+        parts = self.kind.table.join(ITEM, ITEM.c.event_id.in_(ids))
+        return parts.join(DELIVERY, DELIVERY.c.id == ITEM.c.delivery_id)
+
+    def _left(self, rules: list[str]) -> tuple[Any, ...]:
+        return self._there(), DELIVERY.c.state == "sent", ITEM.c.rule.in_(rules)
 
 
-def _taken() -> Any:
-    return ITEM.join(DELIVERY, DELIVERY.c.id == ITEM.c.delivery_id)
+def _off(made: Any) -> Any:
+    return or_(made.due.is_(None), made.due != made.booked)
 
 
-def _stands(gone: set[str]) -> Any:
-    """SQL: the document of a day was sent, is not gone, and nobody has taken it back."""
-    d, back = DELIVERY.c, DELIVERY.alias("back").c
-    undone = exists().where(back.event_id == d.id.concat("|delivery.reversing"), back.state == "sent")
-    return and_(d.state == "sent", d.id.not_in(gone), ~undone)
+def _summed(c: Any) -> Any:
+    """SQL: the sums by currency, with nothing where ``_listed`` has a fact."""
+    # a fact without an amount is compared with nothing
+    sent, booked = (case((c.due.is_(None), 0), else_=held) for held in (c.sent, c.booked))
+    sums = {
+        "n": func.sum(case((or_(c.due.is_(None), c.due != 0, c.sent != 0), 1), else_=0)), "amount": func.sum(c.due),
+        "sent": func.sum(sent), "booked": func.sum(booked), "differ": func.sum(case((_off(c), 1), else_=0)),
+        "off": func.sum(case((_off(c), func.coalesce(c.due, 0) - booked), else_=0)),
+    }  # fmt: skip
+    totals = [sums[name].label(name) for name in SUMS]
+    nothing = (literal(None, Instant).label("at"), literal(None, Text).label("ref"))
+    return select(c.currency, *totals, *nothing).group_by(c.currency)
+
+
+def _listed(c: Any, before: Place | None, size: int) -> Any:
+    """SQL: the facts that differ, in the columns of ``_summed``."""
+    some = _after(select(c.at, c.ref).where(_off(c)), before).limit(size).subquery().c
+    nothing = [literal(0).label(name) for name in SUMS]
+    return select(literal("").label("currency"), *nothing, some.at, some.ref)
+
+
+def _after(query: Any, before: Place | None) -> Any:
+    """Newest first, after the one named. The query's columns are time and ref."""
+    at, ref = query.selected_columns
+    if before is not None:
+        query = query.where(at <= before[0], not_(and_(at == before[0], ref >= before[1])))
+    return query.order_by(at.desc(), ref.desc())
