@@ -109,6 +109,11 @@ def _people(day: Day) -> None:
     # A refund of Taobao is the one record that knows both ids of a buyer: it makes a second profile, found to be his.
     several = sum(len(person.on) > 1 for person in day.company.people) - speaks + len(day.company.refunded["taobao"])
     assert day.number("SELECT count(*) FROM customer WHERE state = 'active' AND profiles > 1") == several
+    strangers = (
+        "SELECT count(*) FROM profile a JOIN profile b ON a.customer_id = b.customer_id WHERE a.ref LIKE '%|ext:ext%' "
+        "AND b.ref LIKE '%wmDay%' AND substr(a.ref, -8) <> substr(b.ref, -8)"
+    )
+    assert day.number(strangers) == 0
     assert day.number("SELECT count(*) FROM staff WHERE deleted") == len(day.gone)
     assert day.number("SELECT count(*) FROM quarantined") == 0
     assert day.number("SELECT count(*) FROM inbox WHERE state <> 'done'") == 0

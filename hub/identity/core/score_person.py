@@ -58,7 +58,7 @@ def _phone(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidenc
     if best is not None:
         return best
     for shown in a.sevens & b.sevens:
-        if _crowded(shown, a, b, context):
+        if not (_hidden(shown, a) or _hidden(shown, b)) or _crowded(shown, a, b, context):
             continue
         level = "masks" if shown in a.masks and shown in b.masks else "mask"
         item = _level(context, "phone", level, context.frequency.seven(shown))
@@ -73,6 +73,11 @@ def _phone(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidenc
     if name is not None and name.level in ("same", "sound") and _masks_near(a, b):
         return Evidence("phone", "differ", 0.0)
     return _level(context, "phone", "differ")
+
+
+def _hidden(shown: str, unit: Unit) -> bool:
+    """Whether the seven figures are all that is known of a number: two whole numbers that show the same ones are two."""
+    return shown in unit.masks and all(seven(phone) != shown for phone in unit.phones)
 
 
 def _crowded(shown: str, a: Unit, b: Unit, context: Context) -> bool:

@@ -60,6 +60,15 @@ def test_a_shared_number_does_not_join_two_names(batch: int) -> None:
     assert groups([A, row("b", "李秀英", phones=["13812345679"])], batch=batch)[1] == [{"a"}, {"b"}]
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_two_whole_numbers_that_show_the_same_figures_are_two(batch: int) -> None:
+    """A mask fits both: namesakes among the ten thousand numbers behind it are strangers."""
+    a, b = row("a", "张晓伟", phones=["13970000271"]), row("b", "张晓伟", phones=["13971230271"], source="excel", ids={})
+    assert groups([a, b], batch=batch)[1] == [{"a"}, {"b"}]
+    shown = row("c", "张晓伟", phones=["139****0271"], source="excel", ids={}, city="深圳市")
+    assert groups([a, shown], batch=batch)[1] == [{"a", "c"}], "with one of them alone it is he"
+
+
 def test_a_name_alone_never_joins() -> None:
     assert groups([row("a", "欧阳晓伟"), row("b", "欧阳晓伟")])[1] == [{"a"}, {"b"}]
 
