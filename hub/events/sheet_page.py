@@ -50,18 +50,14 @@ class View:
                     found.add((row["at"], row["ref"]))
                 elif row["n"]:
                     sums.append(known | {"currency": row["currency"]} | {name: int(row[name] or 0) for name in SUMS})
-        left = self._left_rules()
+        left, plain = self._left_rules(), select(self.kind.moment.label("at"), self.kind.table.c.ref)
         if differing and left:
-            fact = self.kind.table.c
-            parts = select(self.kind.moment.label("at"), fact.ref).select_from(self._parts()).where(*self._left(left))
-            found.update(self._newest(parts.distinct(), size, before))
+            parts = plain.select_from(self._parts()).where(*self._left(left)).distinct()
+            found.update(self._newest(parts, size, before))
         elif not differing:
-            found.update(
-                self._newest(select(self.kind.moment.label("at"), self.kind.table.c.ref).where(self._there()), size, before)
-            )
-        return sorted(sums, key=lambda row: (row["rule"], row["currency"])) + self._left_sum(left), sorted(found, reverse=True)[
-            :size
-        ]
+            found.update(self._newest(plain.where(self._there()), size, before))
+        sums.sort(key=lambda row: (row["rule"], row["currency"]))
+        return sums + self._left_sum(left), sorted(found, reverse=True)[:size]
 
     def _newest(self, query: Any, size: int, before: Place | None) -> list[Place]:
         return [(row[0], row[1]) for row in self.conn.execute(_after(query, before).limit(size))]

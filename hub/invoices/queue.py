@@ -93,7 +93,8 @@ def fill(hub: Hub, delivery_id: str, values: Mapping[str, str], *, by: str) -> s
     """
     _check(hub, values)
     with hub.db.write() as conn:
-        row = conn.execute(select(DELIVERY.c.state, DELIVERY.c.kind).where(DELIVERY.c.id == delivery_id)).first()
+        d = DELIVERY.c
+        row = conn.execute(select(d.state, d.kind, d.error).where(d.id == delivery_id)).first()
         if row is None or row.kind != "invoice" or row.state not in ("incomplete", "rejected", "cancelled"):
             error = ConnectorError("invoice.not_fillable", id=delivery_id, state=row.state if row else "-")
             raise delivery.DeliveryFault(hub, error)
@@ -102,6 +103,8 @@ def fill(hub: Hub, delivery_id: str, values: Mapping[str, str], *, by: str) -> s
         conn.execute(delete(FILL).where(FILL.c.delivery_id == delivery_id))
         conn.execute(insert(FILL).values(delivery_id=delivery_id, filled=merged, by=by, at=hub.now()))
         audit.record(conn, by, "invoice.fill", f"delivery:{delivery_id}", fields=sorted(values))
+    if (row.error or {}).get("key") == Held.default_key:
+        return str(row.state)  # to fill something in is not to say that the old amount is wanted
     return delivery.retry(hub, delivery_id, by=by)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from hub.invoices.fault import Held
 from hub.models import Delivery, DocumentStatus, InvoiceFill
 from hub.models.base import table
 
@@ -79,3 +80,15 @@ def test_a_sent_document_is_reversed_by_an_operator(operator: Any, viewer: Any, 
         amounts = dict(conn.execute(select(D.c.rule, D.c.amount).where(D.c.rule == "reversal")).all())
     assert amounts and amounts["reversal"] < 0
     viewer.post(f"/invoices/{made.deliveries['sent']}/reverse", 403, reason="returned")
+
+
+def test_a_held_one_says_why_who_must_act_and_how_it_goes_on(operator: Any, made: Any, waiting: str) -> None:
+    with made.hub.db.write() as conn:
+        error = Held(before="1060.00", now="1590.00").as_dict()
+        conn.execute(update(D).where(D.c.id == waiting).values(error=error))
+    assert "金额：合同改了金额，申请还是原来的" in operator.get("/invoices")
+    text = operator.get(f"/deliveries/{waiting}")
+    for said in ("从 1060.00 改成了 1590.00", "请销售在来源系统里改申请的金额", "/retry"):
+        assert said in text
+    operator.post("/language", language="en", next="/invoices")
+    assert "Have sales change the request at its source" in operator.get(f"/deliveries/{waiting}")

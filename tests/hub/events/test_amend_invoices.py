@@ -146,9 +146,12 @@ def test_a_request_that_names_the_old_whole_amount_stops_and_says_who_must_act(w
 def test_a_person_sends_a_held_one_as_it_was_asked_for(world: Any) -> None:
     deal, _ = ask(world, amount=106_000)
     amend(world, deal, 159_000)
+    assert queue.fill(world.hub, world.one().id, {"remark": "请尽快"}, by="li") == "incomplete", (
+        "that says nothing of the amount"
+    )
     assert delivery.retry(world.hub, world.one().id, by="chen") == "pending"
     world.settle_all(2)
-    assert booked(world) == ([106_000], 106_000)
+    assert booked(world) == ([106_000], 106_000) and invoice(world.one()).remark == "请尽快"
 
 
 def test_a_request_over_more_than_the_deal_by_now_waits_for_sales(world: Any) -> None:
