@@ -76,12 +76,13 @@ class Upsert:
     def __call__(self, conn: Connection, rows: Iterable[Row]) -> int:
         """Write the rows; how many were inserted or changed. Of rows with one key the last wins, the newest (``not_older``),
         or the first (no ``update``)."""
+        rows = rows if isinstance(rows, list) else list(rows)
+        if not rows:
+            return 0
         if conn.dialect.name == "sqlite":
             # One row after the other: of two with one key the later is simply a conflict.
             return int(driver(conn).executemany(self._sqlite, rows).rowcount)
-        unique = self._unique(list(rows))
-        if not unique:
-            return 0
+        unique = self._unique(rows)
         ordered = [unique[key] for key in sorted(unique)]
         return self._postgres(conn, ordered)
 
