@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import hub.identity.records.search
+import hub.identity.records.search
 import hub.identity.records.stored
 import hub.identity.tables.ledger
+import hub.identity.tables.profiles
 import hub.identity.tables.sql
 import hub.store.bulk
 import hub.sync.landing
@@ -37,8 +39,12 @@ _STEPS: list[tuple[Any, str, Name]] = [
     (Projector, "project", "rows by table"),
     (Upsert, "__call__", lambda upsert, *_: f"write {upsert.table}"),
     *[
-        (module, "select_in", lambda conn, table, *_: f"read {table}")
-        for module in (hub.sync.landing, hub.sync.project, hub.identity.records.stored, hub.identity.tables.sql)
+        (module, asks, lambda conn, table, *_: f"read {table}")
+        for asks, modules in (
+            ("select_in", (hub.sync.landing, hub.sync.project, hub.identity.tables.profiles, hub.identity.tables.sql)),
+            ("ask_in", (hub.identity.records.stored, hub.identity.records.search)),
+        )
+        for module in modules
     ],
 ]
 
