@@ -34,7 +34,7 @@ class IdentityDecision(Model, table=True):
 
 
 class IdentityReview(Model, table=True):
-    """A question for a person: are these two profiles (a < b) one customer? state: open | kept | closed | a verdict.
+    """A question for a person: are these two profiles (a < b) one customer? state: open | kept | a verdict.
 
     kept: until there is room for it (`hub.identity.tables.asking`). reason: uncertain | conflict | ambiguous. worth: pairs of
     records that the answer is expected to put right. until: when a question that was put off (state unsure) is asked again.

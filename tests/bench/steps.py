@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import hub.identity.records.search
-import hub.identity.records.search
 import hub.identity.records.stored
 import hub.identity.tables.ledger
 import hub.identity.tables.profiles

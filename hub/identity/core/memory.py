@@ -83,8 +83,6 @@ class MemoryStore:
             self._asked.setdefault(item.a, set()).add((item.a, item.b))
         self.counters.update(change.counts)
         self.queue.update(change.queue)
-        for pair in change.closed:
-            self.reviews.pop(pair, None)
         for customer in change.done:
             self.queue.pop(customer, None)
 

@@ -148,8 +148,8 @@ class Change:
 
     born: ids of customers that did not exist. moved: refs of stored profiles that changed their customer (also in saved).
     counts: what to add to the counters. looked: refs that were compared anew: open reviews with both sides among them are
-    out of date; those that still stand come again in reviews. closed: further ones that are out of date. queue: customers to
-    look at again (the redo queue), done: those that were taken off it.
+    out of date; those that still stand come again in reviews. queue: customers to look at again (the redo queue), done: those
+    that were taken off it.
     """
 
     born: list[str] = field(default_factory=list)
@@ -160,7 +160,6 @@ class Change:
     relations: list[Relation] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     looked: set[str] = field(default_factory=set)
-    closed: list[tuple[str, str]] = field(default_factory=list)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     queue: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)

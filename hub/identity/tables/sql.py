@@ -40,7 +40,6 @@ insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("custome
 _RELINK = "UPDATE profile SET rule = {0}, bits = {0}, evidence = {0} WHERE ref = {0}"
 _RENEW = "UPDATE profile SET source_ref = {0}, data = {0}, hash = {0}, version = {0}, deleted = false WHERE ref = {0}"
 _REBLOCK = "UPDATE profile SET blocks_digest = {0} WHERE ref = {0}"
-_CLOSE = "UPDATE identity_review SET state = 'closed' WHERE state IN ('open', 'kept') AND a = {0} AND b = {0}"
 _FORGET_ASKED = "DELETE FROM identity_review WHERE state IN ('open', 'kept') AND a = ANY(%s) AND b = ANY(%s)"
 
 
@@ -265,7 +264,6 @@ class SqlStore:
             self.conn,
             [(r.a, r.b, r.reason, r.bits, r.worth, _json(r.evidence), r.model, "open", None, now) for r in change.reviews],
         )
-        many(self.conn, _CLOSE, change.closed)
         insert_redo(self.conn, [(customer, reason, now) for customer, reason in change.queue.items()])
         delete_in(self.conn, "identity_redo", "customer_id", [*change.done, *(merge.loser for merge in change.merges)])
 
