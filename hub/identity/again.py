@@ -23,5 +23,7 @@ def work(hub: Hub) -> bool:
     with hub.db.write() as conn:
         if due(conn):
             insert_events(conn, resolver(hub).redo(conn, hub.now_us(), BATCH).events)
+            if more := due(conn):
+                return more
             asking.bound(conn)
-        return due(conn)
+        return False

@@ -16,6 +16,7 @@ from hub.identity.records.stored import Records
 from hub.identity.records.survivorship import rules_of
 from hub.identity.resolve import Resolver
 from hub.identity.sources import Sources
+from hub.identity.tables import asking
 from hub.identity.tables.statistics import Statistics
 from hub.store.bulk import Upsert
 from hub.store.database import Database
@@ -46,6 +47,7 @@ def reconsider(hub: Hub, conn: Connection, customers: Iterable[str], now: int) -
     # The oldest of the queue come first, and nothing else is as old as this.
     _insert_redo(conn, [(customer, "answer", 0) for customer in wanted])
     insert_events(conn, resolver(hub).redo(conn, now, most=len(wanted)).events)
+    asking.bound(conn)
 
 
 def records(hub: Hub) -> Records:

@@ -16,8 +16,8 @@ LEAST = 50
 """Questions that may always be open."""
 _LAST = "SELECT worth, a, b FROM identity_review WHERE state IN ('open', 'kept') ORDER BY worth DESC, a, b LIMIT 1 OFFSET {0}"
 _BEHIND = "(worth < {0} OR (worth = {0} AND (a > {0} OR (a = {0} AND b >= {0}))))"
-_KEEP = f"UPDATE identity_review SET state = 'kept' WHERE state = 'open' AND {_BEHIND}"  # noqa: S608 - constants
-_ASK = f"UPDATE identity_review SET state = 'open' WHERE state = 'kept' AND NOT {_BEHIND}"  # noqa: S608 - constants
+_KEEP = f"UPDATE identity_review SET state = 'kept' WHERE state = 'open' AND worth <= {{0}} AND {_BEHIND}"  # noqa: S608 - constants
+_ASK = f"UPDATE identity_review SET state = 'open' WHERE state = 'kept' AND worth >= {{0}} AND NOT {_BEHIND}"  # noqa: S608 - constants
 _ASK_ALL = "UPDATE identity_review SET state = 'open' WHERE state = 'kept'"
 
 
@@ -35,6 +35,6 @@ def bound(conn: Connection) -> None:
         database.execute(_ASK_ALL)
         return
     worth, a, b = first_kept
-    place = (worth, worth, a, a, b)
+    place = (worth, worth, worth, a, a, b)
     database.execute(marked(conn, _KEEP), place)
     database.execute(marked(conn, _ASK), place)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from hub.events.mint import EventRow
 from hub.identity.core.store import MOST_HOLDERS, Change, Decision, Evidence, Holder, Link, Profile, Saved
-from hub.identity.tables import asking, decisions, ledger
+from hub.identity.tables import decisions, ledger
 from hub.identity.tables.digests import BLOCK, JOINING
 from hub.identity.tables.profiles import Stored, ask_last, cut, held, load, open_features, place_of
 from hub.identity.tables.statistics import Statistics
@@ -155,7 +155,6 @@ class SqlStore:
     def looked_at(self, customers: Sequence[str]) -> None:
         """Take customers off the redo queue."""
         delete_in(self.conn, "identity_redo", "customer_id", customers)
-        asking.bound(self.conn)
 
     def _arrives(self, ref: str) -> bool:
         return ref in self.bodies
