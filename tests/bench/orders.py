@@ -9,6 +9,7 @@ indexes, and the events; dlt loads orders and lines. What making the pages takes
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import resource
@@ -82,6 +83,18 @@ def ours(count: int, url: str, folder: Path, profile: bool) -> Found:
     return {**watch.found(), "customers": total.created, "events": total.events, "steps": table}
 
 
+def whole(url: str) -> str:
+    """The address with what libpq would fill in by itself and dlt asks for."""
+    from sqlalchemy.engine import make_url
+
+    found = make_url(url)
+    found = found.set(
+        drivername="postgresql", username=found.username or getpass.getuser(), password=found.password or "-",
+        host=found.host or "127.0.0.1", port=found.port or 5432,
+    )  # fmt: skip
+    return found.render_as_string(hide_password=False)
+
+
 def dlt_merge(count: int, url: str, folder: Path, profile: bool) -> Found:
     """dlt with merge disposition and primary keys, lines as a child table, one pipeline run."""
     os.environ["DLT_DATA_DIR"] = str(folder / "dlt")
@@ -93,7 +106,7 @@ def dlt_merge(count: int, url: str, folder: Path, profile: bool) -> Found:
         yield from pages(count)
 
     if url:
-        destination = dlt.destinations.postgres(url.replace("postgresql+psycopg", "postgresql"))
+        destination = dlt.destinations.postgres(whole(url))
     else:
         destination = dlt.destinations.sqlalchemy(f"sqlite:///{folder / 'dlt.db'}")
     pipeline = dlt.pipeline("bench", destination=destination, dataset_name="bench", pipelines_dir=str(folder / "pipelines"))
