@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from hub.admin import overview
 from hub.admin.web import may, page, rows, the_hub
+from hub.identity import again
 from hub.models import AuditEntry
 from hub.models.base import table
 
@@ -33,13 +34,14 @@ def show() -> str:
             .where(account.state == "active")
         )
         waiting = int(conn.execute(due).scalar_one())
+        looks = again.waiting(conn)
         held = int(conn.execute(select(func.count()).where(stream.lease_until >= now)).scalar_one())
         sizes = {name: overview.estimate(hub, conn, name) for name in ("customer", "source_record", "orders", "delivery")}
         entries = rows(conn, select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(20)) if may("admin") else []
     present, newest = versions(hub.db)
     return render_template(
-        "about.html", version=_version(), hub=hub, waiting=waiting, held=held, sizes=sizes, entries=entries, present=present,
-        newest=newest, keys=sorted(hub.ring.numbers),
+        "about.html", version=_version(), hub=hub, waiting=waiting, held=held, looks=looks, sizes=sizes, entries=entries,
+        present=present, newest=newest, keys=sorted(hub.ring.numbers),
     )  # fmt: skip
 
 

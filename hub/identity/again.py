@@ -18,6 +18,11 @@ def due(conn: Connection) -> bool:
     return conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is not None
 
 
+def waiting(conn: Connection) -> int:
+    """How many wait."""
+    return int(conn.execute(text("SELECT count(*) FROM identity_redo")).scalar_one())
+
+
 def work(hub: Hub) -> bool:
     """Look at some of them; whether more are waiting."""
     with hub.db.write() as conn:

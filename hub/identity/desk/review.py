@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from hub.core import Hub
-from hub.identity import deciding
+from hub.identity import again, deciding
 from hub.identity.core.features import Features
 from hub.identity.core.store import Decision, Evidence, Review
 from hub.identity.desk import reasons, relations
@@ -48,12 +48,15 @@ def queue(hub: Hub, limit: int = 50, *, skip: int = 0) -> list[dict[str, Any]]:
 
 
 def counts(hub: Hub) -> dict[str, int]:
-    """How many questions are open, put off, and answered."""
+    """How many questions are open, kept for later, put off, and answered; again: customers who wait for a second look, after
+    which questions may come or go."""
     with hub.db.read() as conn:
         rows = conn.execute(text("SELECT state, count(*) FROM identity_review GROUP BY state"))
         found = {state: int(n) for state, n in rows}
+        looks = again.waiting(conn)
     answered = sum(found.get(verdict, 0) for verdict in ("same", "different", "related"))
-    return {"open": found.get("open", 0), "unsure": found.get("unsure", 0), "answered": answered}
+    states = {state: found.get(state, 0) for state in ("open", "kept", "unsure")}
+    return {**states, "answered": answered, "again": looks}
 
 
 def decided(hub: Hub, limit: int = 50) -> list[dict[str, Any]]:

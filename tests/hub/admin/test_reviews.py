@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from hub.identity.desk import review
 from hub.identity.records import golden
-from hub.models import AuditEntry, Customer, IdentityReview, Profile
+from hub.models import AuditEntry, Customer, IdentityRedo, IdentityReview, Profile
 from hub.models.base import table
 
 MANY, LIMIT = 30_000, 0.3
@@ -110,6 +110,20 @@ def test_english(operator: Any, made: Any) -> None:
     words = re.sub(r"<[^>]*>", " ", shown.partition('<main id="main">')[2])
     left = set(re.findall("[一-鿿]+", words)) - {"欧阳晓岚", "李建国", "签约"}
     assert not {word for word in left if not re.fullmatch("浙江省|杭州市|宁波市|天猫旗舰店|悟空|西湖区?|浙江", word)}
+
+
+def test_what_is_judged_again_and_what_is_kept_is_said(operator: Any, made: Any) -> None:
+    assert "重新判断" not in operator.get("/reviews") and "客户：0（有空时" in operator.get("/about")
+    ask_many(made, 3)
+    with made.hub.db.write() as conn:
+        conn.execute(
+            insert(table(IdentityRedo)), [{"customer_id": f"cq{n}", "reason": "neighbours", "at": 1} for n in range(4)]
+        )
+        questions = table(IdentityReview)
+        conn.execute(questions.update().where(questions.c.a.like("%|q%")).values(state="kept"))
+    shown = operator.get("/reviews")
+    assert "还有 4 个客户正在重新判断" in shown and "另有 3 个不太要紧的先不问" in shown and "待确认 1 ·" in shown
+    assert "客户：4（有空时" in operator.get("/about")
 
 
 def test_no_page_waits_for_thirty_thousand_questions(operator: Any, made: Any) -> None:

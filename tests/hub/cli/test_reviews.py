@@ -34,7 +34,7 @@ def bring(desk: Desk, *given: tuple[str, dict[str, Any]]) -> None:
 
 def test_questions_are_listed_answered_and_taken_back(asked: Desk) -> None:
     told = asked.run("customers", "reviews", "--json").json
-    assert told["counts"] == {"open": 1, "unsure": 0, "answered": 0}
+    assert told["counts"] == {"open": 1, "kept": 0, "unsure": 0, "answered": 0, "again": 0}
     assert (told["reviews"][0]["a"], told["reviews"][0]["reason"]) == ("1|a", "conflict")
     assert {item["kind"] for item in told["reviews"][0]["evidence"]} >= {"phone", "name"}
     assert "欧阳晓岚" in asked.run("customers", "reviews", "--limit", "1").out

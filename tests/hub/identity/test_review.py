@@ -39,7 +39,7 @@ def test_a_question_shows_both_sides_and_what_speaks_for_each(asked: Site) -> No
     assert shown is not None and not shown["together"] and shown["obstacle"] == "" and shown["decision"] is None
     assert shown["sides"][1]["profile"]["display_name"] == "李伟"
     assert review.pair(asked.hub, refs(asked)[0], "9|nobody") is None
-    assert review.counts(asked.hub) == {"open": 1, "unsure": 0, "answered": 0}
+    assert review.counts(asked.hub) == {"open": 1, "kept": 0, "unsure": 0, "answered": 0, "again": 0}
 
 
 def test_questions_come_by_what_they_are_worth(asked: Site) -> None:
