@@ -37,6 +37,8 @@ log = structlog.get_logger("connectors.http")
 INLINE_WAIT = 5.0
 """A throttle of up to this many seconds is waited out here; a longer one goes back to the planner."""
 INLINE_WAITS = 10
+RENEWALS = (0.0, 1.0, 4.0)
+"""Seconds before each renewal of a token within one call: a platform may kill one between its fetching and its use."""
 _NUMBER = re.compile(r"\d{7,}")
 _MAILBOX = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
@@ -258,7 +260,7 @@ class Door:
         return retrying(self._attempt, request)
 
     def _attempt(self, request: Request) -> Any:
-        refreshed, waits = False, 0
+        renewals, waits = 0, 0
         while True:
             if self.runtime.stopped():
                 raise errors.Stop
@@ -266,15 +268,32 @@ class Door:
             verdict = self._exchange(request, token)
             if verdict.action == "ok":
                 return verdict.body
-            if verdict.action == "refresh_token" and request.auth and not refreshed:
-                refreshed = True
-                self._renewed(token)
+            if verdict.action == "refresh_token" and request.auth:
+                self._replace(token, verdict, request, renewals)
+                renewals += 1
             elif verdict.action == "throttle" and (verdict.wait or 1.0) <= INLINE_WAIT and waits < INLINE_WAITS:
                 waits += 1
                 self.budgets.slow(verdict.wait or 1.0)
                 self.runtime.sleep(verdict.wait or 1.0)
             else:
                 raise as_error(verdict, request, self.connector.manifest.name)
+
+    def _replace(self, refused: Token | None, verdict: Verdict, request: Request, before: int) -> None:
+        """Another token for one that the platform refuses. before: renewals within this call.
+
+        Raises ReauthNeeded where there is no other, and Unavailable (nothing was written) where it refuses each that it
+        has just given: that passes, or a person sees it in the stream's error; no authorisation is missing.
+        """
+        if before >= len(RENEWALS):
+            known = {"code": verdict.code, "request_id": verdict.request_id, "platform": self.connector.manifest.name}
+            error = errors.Unavailable(verdict.hint or "error.token_refused", **known, times=before)
+            error.final = True
+            raise error
+        if RENEWALS[before]:
+            self.runtime.sleep(RENEWALS[before])
+        fresh = self._renewed(refused)
+        if fresh is None or (refused is not None and fresh.value == refused.value):
+            raise as_error(verdict, request, self.connector.manifest.name)
 
     def renew(self) -> None:
         """Replace the token now, whether it is needed or not: some refresh tokens lapse when nobody uses them."""

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from connectors import errors
 from connectors.base import Request, Token
-from connectors.http import INLINE_WAITS, MemoryTokens, Response, at, interpret_status, utc_now
+from connectors.http import INLINE_WAITS, RENEWALS, MemoryTokens, Response, at, interpret_status, utc_now
 
 READ = Request("GET", "things", auth=False)
 WRITE = Request("POST", "bills", json={"a": 1}, auth=False, write=True)
@@ -234,12 +234,31 @@ def test_http_429_says_how_long(platform: Any, clock: Any) -> None:
 # ---------------------------------------------------------------- tokens
 
 
-def test_a_dead_token_is_refreshed_once_then_a_person_is_asked(platform: Any) -> None:
+@pytest.mark.parametrize("write", [False, True])
+def test_a_token_that_dies_twice_asks_nobody(platform: Any, clock: Any, write: bool) -> None:
+    connector, session = platform(coded(40014), coded(40014), coded(0))
+    connector.http.call(Request("POST", "bills", write=write))
+    assert [asked["headers"]["Auth"] for asked in session.asked] == ["t1", "t2", "t3"]
+    assert clock.slept == [RENEWALS[1]]
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_tokens_that_all_die_come_to_an_end_and_are_tried_again_later(platform: Any, clock: Any, write: bool) -> None:
+    connector, session = platform(*[coded(40014)] * 99)
+    with pytest.raises(errors.Unavailable) as caught:
+        connector.http.call(Request("POST", "bills", write=write))
+    assert [asked["headers"]["Auth"] for asked in session.asked] == ["t1", "t2", "t3", "t4"]
+    assert caught.value.key == "error.token_refused" and caught.value.final and caught.value.params["times"] == 3
+    assert clock.slept == list(RENEWALS[1:])
+
+
+@pytest.mark.parametrize("given", [None, Token("the-only-one")])
+def test_where_there_is_no_other_token_a_person_is_asked(platform: Any, given: Token | None) -> None:
     connector, session = platform(*[coded(40014)] * 9)
+    connector.fetch_token = lambda: given
     with pytest.raises(errors.ReauthNeeded):
         connector.http.get("things")
-    assert [asked["headers"]["Auth"] for asked in session.asked] == ["t1", "t2"]
-    assert connector.fetched == 2
+    assert len(session.asked) == 1
 
 
 def test_a_token_is_used_until_it_is_about_to_end(clock: Any) -> None:

@@ -37,7 +37,7 @@ def test_a_token_is_renewed_before_its_end(corp):
     assert corp.calls("gettoken") == 2 and corp.calls(FOLLOW) == 2
 
 
-def test_a_dead_token_is_replaced_once_and_then_it_is_for_a_person(corp, monkeypatch):
+def test_tokens_that_die_at_once_are_replaced_a_few_times_and_then_left_for_later(corp, monkeypatch):
     source = corp.connector()
     source.http.get(FOLLOW)
     issue = corp.sim.gate.issue
@@ -49,10 +49,10 @@ def test_a_dead_token_is_replaced_once_and_then_it_is_for_a_person(corp, monkeyp
 
     monkeypatch.setattr(corp.sim.gate, "issue", dead)
     corp.sim.kill_tokens()
-    with pytest.raises(errors.ReauthNeeded) as caught:
+    with pytest.raises(errors.Unavailable) as caught:
         source.http.get(FOLLOW)
-    assert (caught.value.key, caught.value.code) == ("wecom.token", "40014")
-    assert corp.calls("gettoken") == 2 and corp.calls(FOLLOW) == 3
+    assert (caught.value.key, caught.value.code, caught.value.final) == ("wecom.token", "40014", True)
+    assert corp.calls("gettoken") == 4 and corp.calls(FOLLOW) == 5
 
 
 @pytest.mark.parametrize(
