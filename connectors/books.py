@@ -1,11 +1,10 @@
-"""What sinks into finance systems share beside money: settings in common forms, tables, lines, numbers, save-and-audit."""
+"""What sinks into finance systems share beside money: tables, lines, numbers, save-and-audit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
 from connectors import errors
 from connectors.base import Document, DocumentLine, Receipt, Sink
@@ -13,34 +12,6 @@ from connectors.errors import ConnectorError
 
 STEP_WORDS = ("unseen", "vanished", "conflict", "step_refused", "step_pending")
 """What ``saved`` and ``finished`` may say; the manifest of a connector that calls them has these messages under its name."""
-
-
-def host_url(value: str) -> str:
-    """A setting that is http(s)://host without anything behind it. Raises ValueError."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("应为 http(s)://主机 / must be http(s)://host")
-    return value.rstrip("/")
-
-
-def percentage(value: str) -> str:
-    """A setting that is a percentage below 100, as decimal text. Raises ValueError."""
-    try:
-        known = 0 <= Decimal(value) < 100
-    except InvalidOperation:
-        known = False
-    if not known:
-        raise ValueError("应为 0 到 100 之间的百分数 / must be a percentage from 0 to 100")
-    return value
-
-
-def pairs(value: str) -> str:
-    """A setting that is a mapping table: one ``left=right`` a line. Raises ValueError that names the line."""
-    for number, line in enumerate(value.splitlines(), 1):
-        left, sign, right = line.partition("=")
-        if line.strip() and not (sign and left.strip() and right.strip()):
-            raise ValueError(f"第 {number} 行应为 左边=右边 / line {number} must be left=right")
-    return value
 
 
 def table(text: str) -> list[tuple[str, str]]:

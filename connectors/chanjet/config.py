@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
-from connectors import books
+from connectors import book_settings
 from connectors.base import Config, setting
+from connectors.book_settings import HostUrl, Pairs, Percentage
 
 _APP_ZH, _APP_EN = "畅捷通开放平台 → 管理中心 → 我的应用", "Chanjet open platform → Console → My applications"
 
@@ -43,10 +44,7 @@ class ChanjetConfig(Config):
         "加签密钥", "Signing key", where_zh="应用开启了“接口加签”才填", where_en="Only where signing of calls is switched on",
         secret=True, default="", advanced=True,
     )  # fmt: skip
-    finish: Literal["save", "audit"] = setting(
-        "单据做到哪一步", "How far a document goes", where_zh="save 只保存（推荐，由财务审核）；audit 保存并审核",
-        where_en="save only saves (recommended, finance audits); audit saves and audits", default="save",
-    )  # fmt: skip
+    finish: Literal["save", "audit"] = book_settings.finish()
     customer_class: str = setting(
         "往来单位类别编码", "Partner class code", where_zh="T+ → 基础档案 → 往来单位分类",
         where_en="T+ → Basic archives → Partner class", min_length=1,
@@ -70,52 +68,14 @@ class ChanjetConfig(Config):
         "票据类型编码", "Invoice type code", where_zh="T+ 的票据类型，例如 01 普通发票；空着按 T+ 的默认",
         where_en="T+'s kind of invoice, for example 01; T+'s own default when empty", default="", advanced=True,
     )  # fmt: skip
-    department_code: str = setting(
-        "部门编码", "Department code", where_zh="T+ → 基础档案 → 部门", where_en="T+ → Basic archives → Department", default=""
-    )
-    clerk_code: str = setting(
-        "业务员编码", "Salesperson code", where_zh="T+ → 基础档案 → 员工", where_en="T+ → Basic archives → Staff", default=""
-    )
-    tax_rate: str = setting(
-        "默认税率（%）", "Default tax rate (%)", where_zh="来源没有给税率的行使用，例如 13；金额按含税处理",
-        where_en="For lines whose source gives no rate, for example 13; amounts include tax", default="0",
-    )  # fmt: skip
-    materials: str = setting(
-        "存货对照表", "Inventory table", where_zh="每行 来源编码=T+存货编码，左边可用 *；填了以后没有对应的编码会停下",
-        where_en="One source code=T+ code a line, * allowed on the left; a code that it lacks then stops the document",
-        default="", advanced=True,
-    )  # fmt: skip
-    customers: str = setting(
-        "客户对照表", "Customer table", where_zh="每行 本系统客户编码或税号=T+客户编码",
-        where_en="One our code or tax id=T+ code a line", default="", advanced=True,
-    )  # fmt: skip
-    create_customers: bool = setting(
-        "自动新增客户", "Create customers", where_zh="关闭时，T+ 里没有的客户会停下等人",
-        where_en="When off, a customer that T+ lacks stops the document", default=True, advanced=True,
-    )  # fmt: skip
-    settlement_mark: str = setting(
-        "日结备注前缀", "Remark prefix of settlements", where_zh="财务据此与普通销货单区分",
-        where_en="Tells them from ordinary deliveries", default="店铺日结", min_length=1, max_length=20, advanced=True,
-    )  # fmt: skip
-    server_url: str = setting(
-        "接口地址", "API address", where_zh="保持默认", where_en="Leave as it is", default="https://openapi.chanjet.com",
-        advanced=True,
-    )  # fmt: skip
-
-    @field_validator("server_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        return books.host_url(value)
-
-    @field_validator("tax_rate")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        return books.percentage(value)
-
-    @field_validator("materials", "customers")
-    @classmethod
-    def _pairs(cls, value: str) -> str:
-        return books.pairs(value)
+    department_code: str = book_settings.department("T+ → 基础档案 → 部门", "T+ → Basic archives → Department")
+    clerk_code: str = book_settings.salesperson("T+ → 基础档案 → 员工", "T+ → Basic archives → Staff")
+    tax_rate: Percentage = book_settings.tax_rate()
+    materials: Pairs = book_settings.materials("存货", "Inventory", "T+", "T+")
+    customers: Pairs = book_settings.customers("T+", "T+")
+    create_customers: bool = book_settings.create_customers("T+ ", "T+")
+    settlement_mark: str = book_settings.settlement_mark("日结备注前缀", "Remark prefix of settlements", "销货单", "deliveries")
+    server_url: HostUrl = book_settings.server_url("https://openapi.chanjet.com")
 
     @model_validator(mode="after")
     def _authorised(self) -> ChanjetConfig:

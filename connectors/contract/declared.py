@@ -15,8 +15,8 @@ from connectors.errors import ConnectorError
 from connectors.messages import explain, known
 
 SHARED = (
-    "base", "books", "callbacks", "checks", "errors", "http", "intake", "invoices", "money", "people", "schemes", "settings",
-    "sockets",
+    "base", "book_settings", "books", "callbacks", "checks", "errors", "http", "intake", "invoices", "money", "people",
+    "schemes", "settings", "sockets",
 )  # fmt: skip
 ALLOWED_IMPORTS = {f"connectors.{name}" for name in SHARED}
 SIMULATOR_IMPORTS = {"connectors.sandbox", "connectors.story"}

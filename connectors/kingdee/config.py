@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
 
-from connectors import books
+from connectors import book_settings
 from connectors.base import Config, setting
+from connectors.book_settings import Pairs, Percentage
 
 _APP_ID = re.compile(r"[^_,\s]+_[A-Za-z0-9+/]{32}")
 _AUTH_ZH = "系统管理 → 第三方系统登录授权"
@@ -80,11 +81,9 @@ class KingdeeConfig(Config):
     unit_code: str = setting(
         "计量单位编码", "Unit code", where_zh="基础管理 → 计量单位", where_en="Basic data → Unit", default="Pcs", min_length=1
     )
-    finish: Literal["audit", "submit", "save"] = setting(
-        "单据做到哪一步",
-        "How far a document goes",
-        where_zh="audit 保存、提交并审核；submit 交给人审核；save 只保存",
-        where_en="audit saves, submits and audits; submit leaves the audit to a person; save only saves",
+    finish: Literal["audit", "submit", "save"] = book_settings.finish(
+        "audit 保存、提交并审核；submit 交给人审核；save 只保存",
+        "audit saves, submits and audits; submit leaves the audit to a person; save only saves",
         default="audit",
     )
     saler_code: str = setting(
@@ -100,13 +99,7 @@ class KingdeeConfig(Config):
     pay_condition: str = setting(
         "收款条件编码", "Receipt terms code", where_zh="基础管理 → 收款条件", where_en="Basic data → Receipt terms", default=""
     )
-    tax_rate: str = setting(
-        "默认税率（%）",
-        "Default tax rate (%)",
-        where_zh="来源没有给税率的行使用，例如 13；金额按含税处理",
-        where_en="For lines whose source gives no rate, for example 13; amounts include tax",
-        default="0",
-    )
+    tax_rate: Percentage = book_settings.tax_rate()
     use_item_codes: bool = setting(
         "用来源的商品编码作物料编码",
         "Use the source's item codes as material codes",
@@ -115,7 +108,7 @@ class KingdeeConfig(Config):
         default=False,
         advanced=True,
     )
-    materials: str = setting(
+    materials: Pairs = setting(
         "物料对照表",
         "Material table",
         where_zh="每行“来源商品编码=金蝶物料编码”，来源编码可用 *；填了以后，没有对应的编码会停下等人，不再用默认物料",
@@ -123,7 +116,7 @@ class KingdeeConfig(Config):
         default="",
         advanced=True,
     )
-    customers: str = setting(
+    customers: Pairs = setting(
         "客户对照表",
         "Customer table",
         where_zh="每行“本系统客户编码或税号=金蝶客户编码”",
@@ -139,14 +132,7 @@ class KingdeeConfig(Config):
         default=False,
         advanced=True,
     )
-    create_customers: bool = setting(
-        "自动新增客户",
-        "Create customers",
-        where_zh="关闭时，金蝶里没有的客户会停下等人",
-        where_en="When off, a customer that Kingdee lacks stops the document",
-        default=True,
-        advanced=True,
-    )
+    create_customers: bool = book_settings.create_customers("金蝶", "Kingdee")
     send_contact: bool = setting(
         "发送电话和地址",
         "Send phone and address",
@@ -176,10 +162,9 @@ class KingdeeConfig(Config):
         "日结单单据类型", "Bill type of settlements", where_zh="必须允许手工编号", where_en="It must allow manual numbers",
         default="YSD01_SYS", advanced=True,
     )  # fmt: skip
-    settlement_mark: str = setting(
-        "日结单备注前缀", "Remark prefix of settlements", where_zh="财务据此与普通应收单区分",
-        where_en="Tells them from ordinary receivables", default="店铺日结", min_length=1, max_length=20, advanced=True,
-    )  # fmt: skip
+    settlement_mark: str = book_settings.settlement_mark(
+        "日结单备注前缀", "Remark prefix of settlements", "应收单", "receivables"
+    )
 
     @field_validator("server_url")
     @classmethod
@@ -198,16 +183,6 @@ class KingdeeConfig(Config):
         if "," in value:
             raise ValueError("不能含逗号 / must not contain a comma")
         return value
-
-    @field_validator("materials", "customers")
-    @classmethod
-    def _table(cls, value: str) -> str:
-        return books.pairs(value)
-
-    @field_validator("tax_rate")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        return books.percentage(value)
 
     @model_validator(mode="after")
     def _complete(self) -> KingdeeConfig:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
-
-from connectors import books
+from connectors import book_settings
 from connectors.base import Config, setting
+from connectors.book_settings import HostUrl, Pairs, Percentage
 
 _APP_ZH, _APP_EN = (
     "金蝶云星辰开放平台（open.jdy.com）→ 应用管理",
@@ -30,10 +29,7 @@ class KingdeeCloudConfig(Config):
         "账套 ID", "Account set ID", where_zh="这个实例授权了多个账套时必填（accountId）",
         where_en="Needed where the instance covers several account sets (accountId)", default="",
     )  # fmt: skip
-    finish: Literal["save", "audit"] = setting(
-        "单据做到哪一步", "How far a document goes", where_zh="save 只保存（推荐，由财务审核）；audit 保存并审核",
-        where_en="save only saves (recommended, finance audits); audit saves and audits", default="save",
-    )  # fmt: skip
+    finish: Literal["save", "audit"] = book_settings.finish()
     material_number: str = setting(
         "默认商品编码",
         "Default material code",
@@ -49,54 +45,15 @@ class KingdeeCloudConfig(Config):
         "新客户的分类编码", "Group code of new customers", where_zh="星辰 → 资料 → 客户分类；空着用星辰的默认",
         where_en="Xingchen → Archives → Customer groups; Xingchen's own default when empty", default="",
     )  # fmt: skip
-    dept_number: str = setting(
-        "部门编码", "Department code", where_zh="星辰 → 资料 → 部门；写在出库单上",
-        where_en="Xingchen → Archives → Departments; for outbound notes", default="",
-    )  # fmt: skip
-    emp_number: str = setting(
-        "业务员编码", "Salesperson code", where_zh="星辰 → 资料 → 职员", where_en="Xingchen → Archives → Staff", default=""
+    dept_number: str = book_settings.department(
+        "星辰 → 资料 → 部门；写在出库单上", "Xingchen → Archives → Departments; for outbound notes"
     )
-    tax_rate: str = setting(
-        "默认税率（%）", "Default tax rate (%)", where_zh="来源没有给税率的行使用，例如 13；金额按含税处理",
-        where_en="For lines whose source gives no rate, for example 13; amounts include tax", default="0",
-    )  # fmt: skip
-    materials: str = setting(
-        "商品对照表", "Material table", where_zh="每行 来源编码=星辰商品编码，左边可用 *；填了以后没有对应的编码会停下",
-        where_en="One source code=Xingchen code a line, * allowed on the left; a code that it lacks then stops the document",
-        default="", advanced=True,
-    )  # fmt: skip
-    customers: str = setting(
-        "客户对照表", "Customer table", where_zh="每行 本系统客户编码或税号=星辰客户编码",
-        where_en="One our code or tax id=Xingchen code a line", default="", advanced=True,
-    )  # fmt: skip
-    create_customers: bool = setting(
-        "自动新增客户", "Create customers", where_zh="关闭时，星辰里没有的客户会停下等人",
-        where_en="When off, a customer that Xingchen lacks stops the document", default=True, advanced=True,
-    )  # fmt: skip
-    settlement_mark: str = setting(
-        "日结备注前缀", "Remark prefix of settlements", where_zh="财务据此与普通出库单区分",
-        where_en="Tells them from ordinary outbound notes", default="店铺日结", min_length=1, max_length=20, advanced=True,
-    )  # fmt: skip
-    server_url: str = setting(
-        "接口地址",
-        "API address",
-        where_zh="保持默认",
-        where_en="Leave as it is",
-        default="https://api.kingdee.com",
-        advanced=True,
+    emp_number: str = book_settings.salesperson("星辰 → 资料 → 职员", "Xingchen → Archives → Staff")
+    tax_rate: Percentage = book_settings.tax_rate()
+    materials: Pairs = book_settings.materials("商品", "Material", "星辰", "Xingchen")
+    customers: Pairs = book_settings.customers("星辰", "Xingchen")
+    create_customers: bool = book_settings.create_customers("星辰", "Xingchen")
+    settlement_mark: str = book_settings.settlement_mark(
+        "日结备注前缀", "Remark prefix of settlements", "出库单", "outbound notes"
     )
-
-    @field_validator("server_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        return books.host_url(value)
-
-    @field_validator("tax_rate")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        return books.percentage(value)
-
-    @field_validator("materials", "customers")
-    @classmethod
-    def _pairs(cls, value: str) -> str:
-        return books.pairs(value)
+    server_url: HostUrl = book_settings.server_url("https://api.kingdee.com")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
-
-from connectors import books
+from connectors import book_settings
 from connectors.base import Config, setting
+from connectors.book_settings import HostUrl, Percentage
 
 _CONSOLE_ZH = "U8 开放平台 → 我的应用"
 _CONSOLE_EN = "U8 open platform → My applications"
@@ -30,10 +29,10 @@ class U8Config(Config):
         "数据源序号", "Data source number", where_zh="客户端代理里账套的数据源序号，一般是 1",
         where_en="The account set's data source in the client proxy, usually 1", default="1", pattern=r"^\d{1,4}$",
     )  # fmt: skip
-    finish: Literal["verify", "save"] = setting(
-        "单据做到哪一步", "How far a document goes", where_zh="save 只保存（推荐，由财务审核）；verify 保存并审核",
-        where_en="save only saves (recommended, finance verifies); verify saves and verifies", default="save",
-    )  # fmt: skip
+    finish: Literal["verify", "save"] = book_settings.finish(
+        "save 只保存（推荐，由财务审核）；verify 保存并审核",
+        "save only saves (recommended, finance verifies); verify saves and verifies",
+    )
     customer_class: str = setting(
         "客户分类编码", "Customer class code", where_zh="U8 → 基础档案 → 客商信息 → 客户分类",
         where_en="U8 → Basic archives → Customers → Customer class", min_length=1,
@@ -49,36 +48,13 @@ class U8Config(Config):
     unit_code: str = setting(
         "计量单位编码", "Unit code", where_zh="U8 → 基础档案 → 计量单位", where_en="U8 → Basic archives → Unit", default=""
     )
-    dept_code: str = setting(
-        "部门编码", "Department code", where_zh="U8 → 基础档案 → 部门", where_en="U8 → Basic archives → Department", default=""
-    )
-    person_code: str = setting(
-        "业务员编码", "Salesperson code", where_zh="U8 → 基础档案 → 人员", where_en="U8 → Basic archives → Staff", default=""
-    )
-    tax_rate: str = setting(
-        "默认税率（%）", "Default tax rate (%)", where_zh="来源没有给税率的行使用，例如 13；金额按含税处理",
-        where_en="For lines whose source gives no rate, for example 13; amounts include tax", default="0",
-    )  # fmt: skip
-    settlement_mark: str = setting(
-        "日结摘要前缀", "Digest prefix of settlements", where_zh="财务据此与普通应收区分",
-        where_en="Tells them from ordinary receivables", default="店铺日结", min_length=1, max_length=20, advanced=True,
-    )  # fmt: skip
+    dept_code: str = book_settings.department("U8 → 基础档案 → 部门", "U8 → Basic archives → Department")
+    person_code: str = book_settings.salesperson("U8 → 基础档案 → 人员", "U8 → Basic archives → Staff")
+    tax_rate: Percentage = book_settings.tax_rate()
+    settlement_mark: str = book_settings.settlement_mark("日结摘要前缀", "Digest prefix of settlements", "应收", "receivables")
     use_item_codes: bool = setting(
         "用来源的商品编码作存货编码", "Use the source's item codes as inventory codes", where_zh="只有两边编码一致时打开",
         where_en="Only when both sides use the same codes", default=False, advanced=True,
     )  # fmt: skip
     currency_name: str = setting("人民币的币种名称", "Name of the yuan", default="人民币", min_length=1, advanced=True)
-    server_url: str = setting(
-        "接口地址", "API address", where_zh="保持默认", where_en="Leave as it is", default="https://api.yonyouup.com",
-        advanced=True,
-    )  # fmt: skip
-
-    @field_validator("server_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        return books.host_url(value)
-
-    @field_validator("tax_rate")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        return books.percentage(value)
+    server_url: HostUrl = book_settings.server_url("https://api.yonyouup.com")

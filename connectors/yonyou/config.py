@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from connectors import books
+from connectors import book_settings
 from connectors.base import Config, setting
+from connectors.book_settings import HostUrl, Percentage
 
 DISCOVERY = "https://apigateway.yonyoucloud.com"
 _APP_ZH = "工作台 → 数字化建模 → 系统管理 → 我的应用（或 API 授权）"
@@ -41,12 +42,11 @@ class YonyouConfig(Config):
         "默认物料编码", "Default material code", where_zh="数字化建模 → 物料：单据行使用的物料或服务",
         where_en="Digital modelling → Materials: the goods or service on the lines", min_length=1,
     )  # fmt: skip
-    finish: Literal["audit", "submit", "save"] = setting(
-        "单据做到哪一步", "How far a document goes",
-        where_zh="audit 保存、提交并审核；submit 提交，审批流里由人审批；save 只保存",
-        where_en="audit saves, submits and audits; submit leaves the approval to people; save only saves",
+    finish: Literal["audit", "submit", "save"] = book_settings.finish(
+        "audit 保存、提交并审核；submit 提交，审批流里由人审批；save 只保存",
+        "audit saves, submits and audits; submit leaves the approval to people; save only saves",
         default="audit",
-    )  # fmt: skip
+    )
     unit_code: str = setting(
         "计量单位编码", "Unit code", where_zh="数字化建模 → 计量单位；销售订单必填，主、销售、计价单位须相同",
         where_en="Digital modelling → Units; sales orders need it, main, sales and pricing unit are the same",
@@ -68,16 +68,9 @@ class YonyouConfig(Config):
         "开票点编码", "Invoicing point code", where_zh="税务云 → 基础设置 → 开票点；开票申请必填",
         where_en="Tax cloud → Settings → Invoicing points; invoice applications need it", default="",
     )  # fmt: skip
-    staff_code: str = setting(
-        "业务员编码", "Salesperson code", where_zh="数字化建模 → 员工", where_en="Digital modelling → Staff", default=""
-    )
-    dept_code: str = setting(
-        "部门编码", "Department code", where_zh="数字化建模 → 部门", where_en="Digital modelling → Departments", default=""
-    )
-    tax_rate: str = setting(
-        "默认税率（%）", "Default tax rate (%)", where_zh="来源没有给税率的行使用，例如 13；金额按含税处理",
-        where_en="For lines whose source gives no rate, for example 13; amounts include tax", default="0",
-    )  # fmt: skip
+    staff_code: str = book_settings.salesperson("数字化建模 → 员工", "Digital modelling → Staff")
+    dept_code: str = book_settings.department("数字化建模 → 部门", "Digital modelling → Departments")
+    tax_rate: Percentage = book_settings.tax_rate()
     receivable_type: str = setting(
         "应收交易类型编码", "Transaction type of receivables", where_zh="数字化建模 → 交易类型 → 应收结算清单",
         where_en="Digital modelling → Transaction types → Receivable", default="ar_invoice", min_length=1,
@@ -86,10 +79,9 @@ class YonyouConfig(Config):
         "日结交易类型编码", "Transaction type of settlements", where_zh="可与应收相同",
         where_en="May be that of receivables", default="ar_invoice", min_length=1, advanced=True,
     )  # fmt: skip
-    settlement_mark: str = setting(
-        "日结单备注前缀", "Remark prefix of settlements", where_zh="财务据此与普通应收区分",
-        where_en="Tells them from ordinary receivables", default="店铺日结", min_length=1, max_length=20, advanced=True,
-    )  # fmt: skip
+    settlement_mark: str = book_settings.settlement_mark(
+        "日结单备注前缀", "Remark prefix of settlements", "应收", "receivables"
+    )
     customer_class: str = setting(
         "客户分类编码", "Customer class code", where_zh="数字化建模 → 客户分类；新建客户时使用",
         where_en="Digital modelling → Customer classes; for customers that are made", default="", advanced=True,
@@ -116,20 +108,10 @@ class YonyouConfig(Config):
     )  # fmt: skip
     currency_code: str = setting("人民币的币种编码", "Code of the yuan", default="CNY", min_length=1, advanced=True)
     exchange_type: str = setting("汇率类型编码", "Exchange rate type", default="01", min_length=1, advanced=True)
-    discovery_url: str = setting(
+    discovery_url: HostUrl = setting(
         "数据中心查询地址", "Where the data centre is asked for", where_zh="公有云保持默认",
         where_en="Leave as it is in the public cloud", default=DISCOVERY, advanced=True,
     )  # fmt: skip
-
-    @field_validator("discovery_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        return books.host_url(value)
-
-    @field_validator("tax_rate")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        return books.percentage(value)
 
     @field_validator("tax_codes")
     @classmethod
