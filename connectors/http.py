@@ -54,10 +54,8 @@ class Tokens(Store, Protocol):
 
 
 class MemoryTokens:
-    """Tokens of one process (checks, tests). early: seconds before its end at which a token counts as over.
-
-    kept, spending: credentials, and the announced ones; a later instance that is given them is the same account restarted.
-    """
+    """Tokens of one process (checks, tests). early: seconds before its end at which a token counts as over. kept, spending:
+    credentials, and the announced ones; a later instance that is given them is the same account restarted."""
 
     def __init__(
         self, clock: Callable[[], datetime], early: float = 300.0,
@@ -125,10 +123,8 @@ def utc_now() -> datetime:
 
 @dataclass
 class Runtime:
-    """What the hub lends a connector for its calls. priority: 0 person, 1 webhook, 2 incremental, 3 backfill.
-
-    meter: told the name of each call that the platform has answered, other than with a limit.
-    """
+    """What the hub lends a connector for its calls. priority: 0 person, 1 webhook, 2 incremental, 3 backfill. meter: told the
+    name of each call that the platform has answered, other than with a limit."""
 
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
@@ -279,17 +275,14 @@ class Door:
                 raise as_error(verdict, request, self.connector.manifest.name)
 
     def _replace(self, refused: Token | None, verdict: Verdict, request: Request, before: int) -> None:
-        """Another token for one that the platform refuses. before: renewals within this call.
-
-        Raises ReauthNeeded where there is no other, and Unavailable (nothing was written) where it refuses each that it
-        has just given: that passes, or a person sees it in the stream's error; no authorisation is missing.
-        """
+        """Another token for one that the platform refuses; before: renewals within this call. ReauthNeeded: there is no other.
+        Unavailable, with nothing written: it refuses each that it has just given; that passes, or the error says what to see to."""
         if before >= len(RENEWALS):
             known = {"code": verdict.code, "request_id": verdict.request_id, "platform": self.connector.manifest.name}
             error = errors.Unavailable(verdict.hint or "error.token_refused", **known, times=before)
             error.final = True
             raise error
-        if RENEWALS[before]:
+        if before:
             self.runtime.sleep(RENEWALS[before])
         fresh = self._renewed(refused)
         if fresh is None or (refused is not None and fresh.value == refused.value):
