@@ -276,7 +276,7 @@ class Door:
 
     def _replace(self, refused: Token | None, verdict: Verdict, request: Request, before: int) -> None:
         """Another token for one that the platform refuses; before: renewals within this call. ReauthNeeded: there is no other.
-        Unavailable, with nothing written: it refuses each that it has just given; that passes, or the error says what to see to."""
+        Unavailable, with nothing written: it refuses each that it has just given, which passes or the error says why."""
         if before >= len(RENEWALS):
             known = {"code": verdict.code, "request_id": verdict.request_id, "platform": self.connector.manifest.name}
             error = errors.Unavailable(verdict.hint or "error.token_refused", **known, times=before)
