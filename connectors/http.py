@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import orjson
@@ -27,7 +26,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from connectors import errors
 from connectors.base import Request, Token, Verdict
 from connectors.budgets import Budgets, MemoryBudgets
-from connectors.credentials import Credential, Store, merged, settled
+from connectors.tokens import MemoryTokens, Tokens
 
 if TYPE_CHECKING:
     from connectors.base import Connector
@@ -43,79 +42,6 @@ _NUMBER = re.compile(r"\d{7,}")
 _MAILBOX = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
 
-class Tokens(Store, Protocol):
-    """Where an account's token and its changing credentials live. ``renew`` fetches under a lock that all workers share."""
-
-    def current(self) -> Token | None:
-        """The stored token when it still has some life left."""
-
-    def renew(self, dead: Token | None, fetch: Callable[[], Token | None]) -> Token | None:
-        """A token other than ``dead``: one that somebody else has just fetched, or a fresh one."""
-
-
-class MemoryTokens:
-    """Tokens of one process (checks, tests). early: seconds before its end at which a token counts as over. kept, spending:
-    credentials, and the announced ones; a later instance that is given them is the same account restarted."""
-
-    def __init__(
-        self, clock: Callable[[], datetime], early: float = 300.0,
-        kept: dict[str, Credential] | None = None, spending: dict[str, datetime] | None = None,
-    ) -> None:  # fmt: skip
-        self._clock, self._early, self._lock = clock, early, threading.Lock()
-        self._token: Token | None = None
-        self._until = float("inf")
-        self.kept = {} if kept is None else kept
-        self.spending = {} if spending is None else spending
-        self._announced: set[str] = set()
-
-    def current(self) -> Token | None:
-        """The token, unless it is about to end."""
-        return self._token if self._clock().timestamp() < self._until else None
-
-    def renew(self, dead: Token | None, fetch: Callable[[], Token | None]) -> Token | None:
-        """Fetch once however many threads ask."""
-        with self._lock:
-            token = self.current()
-            if token is not None and (dead is None or token.value != dead.value):
-                return token
-            self._token = self._fetched(fetch)
-            life = self._token.expires_in if self._token else None
-            self._until = float("inf") if life is None else self._clock().timestamp() + max(life - self._early, life / 2)
-            return self._token
-
-    def _fetched(self, fetch: Callable[[], Token | None]) -> Token | None:
-        before = dict(self.spending)
-        self._announced = set()
-        try:
-            token = fetch()
-        except Exception as error:
-            open_ = {name: since for name, since in before.items() if name in self.spending}
-            told, left = settled(error, open_, self._announced, self._clock())
-            self.spending.clear()
-            self.spending.update(left)
-            raise told from None
-        self.spending.clear()
-        if token is not None:
-            self.keep({name: Credential(value, self._clock()) for name, value in token.keep.items()})
-        return token
-
-    def credentials(self) -> Mapping[str, Credential]:
-        """The kept ones."""
-        return self.kept
-
-    def keep(self, fresh: Mapping[str, Credential]) -> None:
-        """Take in what a push or a step brought."""
-        self.kept.update(merged(self.kept, fresh))
-        for name in fresh:
-            self.spending.pop(name, None)
-            self._announced.discard(name)
-
-    def spend(self, name: str) -> None:
-        """Note that it is about to be used up."""
-        self._announced.add(name)
-        self.spending.setdefault(name, self._clock())
-
-
 def utc_now() -> datetime:
     """Now, aware, UTC."""
     return datetime.now(UTC)
@@ -123,8 +49,10 @@ def utc_now() -> datetime:
 
 @dataclass
 class Runtime:
-    """What the hub lends a connector for its calls. priority: 0 person, 1 webhook, 2 incremental, 3 backfill. meter: told the
-    name of each call that the platform has answered, other than with a limit."""
+    """What the hub lends a connector for its calls. priority: 0 person, 1 webhook, 2 incremental, 3 backfill.
+
+    meter: told the name of each call that the platform has answered, other than with a limit.
+    """
 
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
@@ -244,8 +172,9 @@ class Door:
 
     def call(self, request: Request) -> Any:
         """Send the request, follow the verdict, return the body. Raises the errors of ``connectors.errors``."""
+        refused: list[str] = []
         if request.write:
-            return self._attempt(request)
+            return self._attempt(request, refused)
         retrying = Retrying(
             stop=stop_after_attempt(self.runtime.attempts),
             wait=wait_random_exponential(multiplier=0.3, max=8),
@@ -253,10 +182,10 @@ class Door:
             sleep=self.runtime.sleep,
             reraise=True,
         )
-        return retrying(self._attempt, request)
+        return retrying(self._attempt, request, refused)
 
-    def _attempt(self, request: Request) -> Any:
-        renewals, waits = 0, 0
+    def _attempt(self, request: Request, refused: list[str]) -> Any:
+        waits = 0
         while True:
             if self.runtime.stopped():
                 raise errors.Stop
@@ -265,8 +194,7 @@ class Door:
             if verdict.action == "ok":
                 return verdict.body
             if verdict.action == "refresh_token" and request.auth:
-                self._replace(token, verdict, request, renewals)
-                renewals += 1
+                self._replace(token, verdict, request, refused)
             elif verdict.action == "throttle" and (verdict.wait or 1.0) <= INLINE_WAIT and waits < INLINE_WAITS:
                 waits += 1
                 self.budgets.slow(verdict.wait or 1.0)
@@ -274,34 +202,36 @@ class Door:
             else:
                 raise as_error(verdict, request, self.connector.manifest.name)
 
-    def _replace(self, refused: Token | None, verdict: Verdict, request: Request, before: int) -> None:
-        """Another token for one that the platform refuses; before: renewals within this call. ReauthNeeded: there is no other.
+    def _replace(self, token: Token | None, verdict: Verdict, request: Request, refused: list[str]) -> None:
+        """Another token for one that the platform refuses. refused: those of this call. ReauthNeeded: there is no other.
         Unavailable, with nothing written: it refuses each that it has just given, which passes or the error says why."""
-        if before >= len(RENEWALS):
+        none_other = as_error(verdict, request, self.connector.manifest.name)
+        if len(refused) == len(RENEWALS):
+            if set(refused) == {token.value if token else ""}:
+                raise none_other
             known = {"code": verdict.code, "request_id": verdict.request_id, "platform": self.connector.manifest.name}
-            error = errors.Unavailable(verdict.hint or "error.token_refused", **known, times=before)
+            error = errors.Unavailable(verdict.hint or "error.token_refused", **known, times=len(refused))
             error.final = True
             raise error
-        if before:
-            self.runtime.sleep(RENEWALS[before])
-        fresh = self._renewed(refused)
-        if fresh is None or (refused is not None and fresh.value == refused.value):
-            raise as_error(verdict, request, self.connector.manifest.name)
+        if wait := RENEWALS[len(refused)]:
+            self.runtime.sleep(wait)
+        refused.append(token.value if token else "")
+        if self._renewed(token) is None:
+            raise none_other
 
     def renew(self) -> None:
         """Replace the token now, whether it is needed or not: some refresh tokens lapse when nobody uses them."""
         self._renewed(self.tokens.current())
 
     def _token(self) -> Token | None:
-        try:
-            return self.tokens.current() or self._renewed(None)
-        except errors.Unavailable as error:
-            error.final = True  # fetching it has been tried often enough
-            raise
+        return self.tokens.current() or self._renewed(None)
 
     def _renewed(self, dead: Token | None) -> Token | None:
         try:
             return self.tokens.renew(dead, self.connector.fetch_token)
+        except errors.Unavailable as error:
+            error.final = True  # fetching it has been tried often enough
+            raise
         except errors.InDoubt as error:
             # Of the exchange of a credential, not of the call that needed the token: nothing of that has happened.
             unknown = errors.Unavailable("error.credential_in_doubt", code=error.code, **error.params)

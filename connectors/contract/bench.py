@@ -24,10 +24,11 @@ from connectors.base import (
 )
 from connectors.contract.scenario import skip
 from connectors.credentials import Credential
-from connectors.http import MemoryTokens, Runtime, Tokens
+from connectors.http import Runtime
 from connectors.manifest import Stream
 from connectors.registry import Entry
 from connectors.sandbox import Served, Simulator
+from connectors.tokens import MemoryTokens, Tokens
 from mappings.compile import CompiledMapping, load_mapping
 
 ACCOUNT = "contract"

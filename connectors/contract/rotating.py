@@ -11,7 +11,7 @@ from connectors.contract.bench import Bench, evenly
 from connectors.contract.pushed import GARBAGE, Receiver, is_refused, tampered
 from connectors.contract.scenario import scenario
 from connectors.errors import BadPush, BadSignature, ConnectorError, InDoubt, ReauthNeeded
-from connectors.http import MemoryTokens
+from connectors.tokens import MemoryTokens
 
 MOST_CALLS = 6
 LOST = "error.credential_lost"

@@ -1,4 +1,5 @@
-"""The redo queue as a job: customers whose neighbourhood has changed are looked at again, some at a time."""
+"""The redo queue as a job: customers whose neighbourhood has changed are looked at again, some at a time; then the questions
+that are left are bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ BATCH = 50
 
 
 def due(conn: Connection) -> bool:
-    """Whether somebody waits to be looked at again."""
+    """Whether somebody waits to be looked at again, or more questions are open than may be."""
+    return _queued(conn) or asking.over(conn)
+
+
+def _queued(conn: Connection) -> bool:
     return conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is not None
 
 
@@ -26,9 +31,9 @@ def waiting(conn: Connection) -> int:
 def work(hub: Hub) -> bool:
     """Look at some of them; whether more are waiting."""
     with hub.db.write() as conn:
-        if due(conn):
+        if _queued(conn):
             insert_events(conn, resolver(hub).redo(conn, hub.now_us(), BATCH).events)
-            if more := due(conn):
-                return more
-            asking.bound(conn)
+            if _queued(conn):
+                return True
+        asking.bound(conn)
         return False

@@ -11,8 +11,9 @@ import pytest
 import requests
 
 from connectors.base import Config, Request, Sink, Source, Token
-from connectors.http import MemoryTokens, Runtime, with_headers
+from connectors.http import Runtime, with_headers
 from connectors.manifest import Manifest
+from connectors.tokens import MemoryTokens
 
 Answer = dict[str, Any] | tuple[int, Any] | tuple[int, Any, dict[str, str]] | Exception
 

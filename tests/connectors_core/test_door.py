@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from connectors import errors
 from connectors.base import Request, Token
-from connectors.http import INLINE_WAITS, RENEWALS, MemoryTokens, Response, at, interpret_status, utc_now
+from connectors.http import INLINE_WAITS, RENEWALS, Response, at, interpret_status, utc_now
+from connectors.tokens import MemoryTokens
 
 READ = Request("GET", "things", auth=False)
 WRITE = Request("POST", "bills", json={"a": 1}, auth=False, write=True)
@@ -252,10 +253,43 @@ def test_tokens_that_all_die_come_to_an_end_and_are_tried_again_later(platform: 
     assert clock.slept == list(RENEWALS[1:])
 
 
-@pytest.mark.parametrize("given", [None, Token("the-only-one")])
-def test_where_there_is_no_other_token_a_person_is_asked(platform: Any, given: Token | None) -> None:
+def test_a_platform_that_also_fails_in_between_gives_no_more_renewals(platform: Any) -> None:
+    connector, _ = platform(*[coded(40014), coded(40014), (502, b"")] * 9)
+    with pytest.raises(errors.Unavailable) as caught:
+        connector.http.get("things")
+    assert caught.value.key == "error.token_refused" and connector.fetched == 1 + len(RENEWALS)
+
+
+def test_a_renewal_that_cannot_be_had_is_not_repeated_with_the_dead_token(platform: Any) -> None:
+    connector, session = platform(coded(40014), *[{}] * 9)
+    connector.http.renew()
+    tried: list[int] = []
+
+    def down() -> Token:
+        tried.append(1)
+        raise errors.Unavailable("error.token_lease")
+
+    connector.fetch_token = down
+    with pytest.raises(errors.Unavailable, match="token_lease"):
+        connector.http.get("things")
+    assert len(tried) == 1 and len(session.asked) == 1
+
+
+@pytest.mark.parametrize("refusals", [3, 9])
+def test_a_platform_that_gives_the_same_token_again_is_asked_as_often(platform: Any, clock: Any, refusals: int) -> None:
+    connector, session = platform(*[coded(40014)] * refusals, *[{"x": 1}] * 9)
+    connector.fetch_token = lambda: Token("the-only-one")
+    if refusals == 3:
+        assert connector.http.get("things")["x"] == 1
+    else:
+        with pytest.raises(errors.ReauthNeeded):
+            connector.http.get("things")
+    assert len(session.asked) == 4 and clock.slept == list(RENEWALS[1:])
+
+
+def test_where_there_is_no_other_token_a_person_is_asked(platform: Any) -> None:
     connector, session = platform(*[coded(40014)] * 9)
-    connector.fetch_token = lambda: given
+    connector.fetch_token = lambda: None
     with pytest.raises(errors.ReauthNeeded):
         connector.http.get("things")
     assert len(session.asked) == 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from hub.identity.core.board import Board, Piece
+from hub.identity.core.board import Board
 from hub.identity.core.cluster import Clustering, Outcome
 from hub.identity.core.compare import compare
 from hub.identity.core.features import Features
@@ -78,9 +78,8 @@ class Engine:
     def _resolved(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
         # Of its own, so that all that lay on the table is gone before the collector looks for cycles again.
         board = Board(store, self.blind, self.model, self.expected)
-        pieces = board.arrive(arrivals)
-        if pieces:
-            return self._settle(store, board, pieces)
+        if board.arrive(arrivals):
+            return self._settle(store, board)
         change = Change()
         store.apply(change)
         return change
@@ -92,12 +91,12 @@ class Engine:
 
     def _redone(self, store: Store, customers: Collection[str]) -> Change:
         board = Board(store, self.blind, self.model, self.expected)
-        pieces = reached = board.recall(customers)
+        reached = board.recall(customers)
         near = partial(self._near, board, self._context(board))
         for _ in range(_HOPS):
             # Who else may be one with the neighbours decides whose they are.
             reached = board.reach(reached, near)
-        return self._settle(store, board, pieces, done=list(customers))
+        return self._settle(store, board, done=list(customers))
 
     def _context(self, board: Board) -> Context:
         return Context(self.model, board.frequency, board.others, single_source=self.single_source)
@@ -107,17 +106,17 @@ class Engine:
         score = compare(a, b, context)
         return (score.bits > _FAR or score.conflict) and not board.apart(a, b)
 
-    def _settle(self, store: Store, board: Board, pieces: list[Piece], done: Sequence[str] = ()) -> Change:
+    def _settle(self, store: Store, board: Board, done: Sequence[str] = ()) -> Change:
         """Candidates, groups, and what the groups find by keys that only the whole group has."""
-        outcome = self._group(board, self._context(board), pieces)
+        outcome = self._group(board, self._context(board))
         if board.look_further(outcome.units):
-            outcome = self._group(board, self._context(board), pieces)
+            outcome = self._group(board, self._context(board))
         change = Writer(board, self.model, self.new_id).write(outcome)
         change.done = list(done)
         store.apply(change)
         return change
 
-    def _group(self, board: Board, context: Context, pieces: Iterable[Piece]) -> Outcome:
+    def _group(self, board: Board, context: Context) -> Outcome:
         for root, component in board.components().items():
             board.settled[root] = self._settled(board, context, component)
         for root in board.gone:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import log2
 
 from hub.identity.core.score import Context, any_one_wrong, one_wrong
@@ -52,9 +52,7 @@ def _level(context: Context, kind: str, level: str, u: float | None = None) -> E
 
 
 def _phone(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence | None:
-    best: Evidence | None = None
-    for phone in a.phones & b.phones:
-        best = _better(best, _shared(context, "phone", phone, a, b))
+    best = _best_shared(context, "phone", a.phones & b.phones, a, b)
     if best is not None:
         return best
     for shown in a.sevens & b.sevens:
@@ -94,6 +92,13 @@ def _usual(a: Unit, b: Unit) -> Evidence | None:
 
 def _masks_near(a: Unit, b: Unit) -> bool:
     return any(one_wrong(x, y) for x in a.sevens for y in b.sevens)
+
+
+def _best_shared(context: Context, kind: str, values: Iterable[str], a: Unit, b: Unit) -> Evidence | None:
+    best: Evidence | None = None
+    for value in values:
+        best = _better(best, _shared(context, kind, value, a, b))
+    return best
 
 
 def _shared(context: Context, kind: str, value: str, a: Unit, b: Unit) -> Evidence | None:
@@ -216,9 +221,7 @@ def _called(a: Unit, b: Unit, context: Context) -> Evidence | None:
 
 
 def _mail(a: Unit, b: Unit, context: Context, name: Evidence | None) -> Evidence | None:
-    best: Evidence | None = None
-    for mail in a.mails & b.mails:
-        best = _better(best, _shared(context, "mail", mail, a, b))
+    best = _best_shared(context, "mail", a.mails & b.mails, a, b)
     if best is not None:
         return best
     if a.handles & b.handles and (context.others("handle", next(iter(a.handles & b.handles)), a, b) == 0):

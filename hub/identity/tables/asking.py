@@ -15,6 +15,7 @@ SHARE = 0.03
 LEAST = 50
 """Questions that may always be open."""
 _LAST = "SELECT worth, a, b FROM identity_review WHERE state IN ('open', 'kept') ORDER BY worth DESC, a, b LIMIT 1 OFFSET {0}"
+_OVER = "SELECT 1 FROM identity_review WHERE state = 'open' LIMIT 1 OFFSET {0}"
 _BEHIND = "(worth < {0} OR (worth = {0} AND (a > {0} OR (a = {0} AND b >= {0}))))"
 _KEEP = f"UPDATE identity_review SET state = 'kept' WHERE state = 'open' AND worth <= {{0}} AND {_BEHIND}"  # noqa: S608 - constants
 _ASK = f"UPDATE identity_review SET state = 'open' WHERE state = 'kept' AND worth >= {{0}} AND NOT {_BEHIND}"  # noqa: S608 - constants
@@ -25,6 +26,11 @@ def most(conn: Connection) -> int:
     """How many questions may be open: nr counts all profiles that there ever were."""
     (records,) = driver(conn).execute("SELECT coalesce(max(nr), 0) FROM profile").fetchone()
     return max(int(records * SHARE / 2), LEAST)
+
+
+def over(conn: Connection) -> bool:
+    """Whether more are open than may be."""
+    return driver(conn).execute(marked(conn, _OVER), (most(conn),)).fetchone() is not None
 
 
 def bound(conn: Connection) -> None:

@@ -19,8 +19,9 @@ from connectors.budgets import MemoryBudgets
 from connectors.chanjet import documents, messages
 from connectors.chanjet.connector import signature
 from connectors.chanjet.simulator import ChanjetSimulator, sealed
-from connectors.http import MemoryTokens, Runtime
+from connectors.http import Runtime
 from connectors.sandbox import Served
+from connectors.tokens import MemoryTokens
 
 NOW = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
 OFFICIAL = (

@@ -13,8 +13,9 @@ from connectors import registry
 from connectors.base import RawRequest, Window
 from connectors.dingtalk.connector import DingTalk
 from connectors.dingtalk.simulator import DingTalkSimulator
-from connectors.http import MemoryTokens, Runtime
+from connectors.http import Runtime
 from connectors.sandbox import Served
+from connectors.tokens import MemoryTokens
 from mappings.compile import load_mapping
 
 NOW = datetime(2026, 1, 20, 4, 0, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from connectors.errors import ConfigError, ReauthNeeded
-from connectors.http import MemoryTokens
 from connectors.jd.connector import REFRESH
+from connectors.tokens import MemoryTokens
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 RENEWALS = "/oauth2/refresh_token "

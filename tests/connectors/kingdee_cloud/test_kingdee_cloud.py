@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from connectors import errors, registry
 from connectors.base import Document, DocumentLine, Money, Party, Request
 from connectors.budgets import MemoryBudgets
-from connectors.http import MemoryTokens, Response, Runtime, as_error
+from connectors.http import Response, Runtime, as_error
 from connectors.kingdee_cloud import signin
 from connectors.kingdee_cloud.simulator import KingdeeCloudSimulator
 from connectors.sandbox import Served
+from connectors.tokens import MemoryTokens
 
 NOW = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
 STAMP, NONCE = "1700000000000", "1234567890"

@@ -10,10 +10,11 @@ import pytest
 from connectors import registry
 from connectors.base import Window
 from connectors.budgets import MemoryBudgets
-from connectors.http import MemoryTokens, Runtime
+from connectors.http import Runtime
 from connectors.sandbox import Served
 from connectors.taobao.sim_protocol import BEIJING, digest
 from connectors.taobao.simulator import TaobaoSimulator
+from connectors.tokens import MemoryTokens
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

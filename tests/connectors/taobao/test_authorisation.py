@@ -18,7 +18,8 @@ from connectors.errors import (
     Unavailable,
     UnknownAnswer,
 )
-from connectors.http import MemoryTokens, Response, as_error
+from connectors.http import Response, as_error
+from connectors.tokens import MemoryTokens
 
 ORDERS, REFRESH = "taobao.trades.sold.increment.get", "taobao.top.auth.token.refresh"
 DAY = timedelta(days=1)

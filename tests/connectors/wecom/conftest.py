@@ -11,8 +11,9 @@ import pytest
 
 from connectors import registry
 from connectors.base import Page, RawRequest, record_key
-from connectors.http import MemoryTokens, Runtime
+from connectors.http import Runtime
 from connectors.sandbox import Served
+from connectors.tokens import MemoryTokens
 from connectors.wecom.connector import WeCom
 from connectors.wecom.simulator import WeComSimulator
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from connectors.http import MemoryTokens, Runtime
+from connectors.http import Runtime
 from connectors.sandbox import Served
+from connectors.tokens import MemoryTokens
 from connectors.wecom_archive import finance
 from connectors.wecom_archive.connector import WeComArchive
 from connectors.wecom_archive.simulator import WeComArchiveSimulator

@@ -11,9 +11,10 @@ import requests
 
 from connectors.base import Page, Window
 from connectors.contract.bench import OpenBudgets
-from connectors.http import MemoryTokens, Runtime
+from connectors.http import Runtime
 from connectors.registry import get
 from connectors.sandbox import Served
+from connectors.tokens import MemoryTokens
 from connectors.wukong.connector import Wukong
 from connectors.wukong.simulator import WukongSimulator
 from mappings.canonical import Canonical

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from hub.identity import files
+from hub.identity import again, files
 from hub.identity.tables import asking
 from hub.models import IdentityReview
 from hub.models.base import table
@@ -53,6 +53,22 @@ def test_an_answer_makes_room(conn: Connection) -> None:
     asking.bound(conn)
     found = states(conn)
     assert len(found["same"]) == 3 and len(found["open"]) == asking.LEAST and len(found["kept"]) == 4
+
+
+def test_the_job_bounds_them_where_nobody_waits_for_a_second_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day may bring questions and no weak join: the bound must not wait for one."""
+    monkeypatch.chdir(tmp_path)
+    with files.store(f"sqlite:///{tmp_path / 'hub.db'}") as hub:
+        with hub.db.write() as conn:
+            ask(conn, asking.LEAST)
+            assert not again.due(conn)
+            driver(conn).execute("UPDATE identity_review SET a = 'first' || a")
+            ask(conn, 7)
+            assert again.due(conn)
+        assert again.work(hub) is False
+        with hub.db.write() as conn:
+            assert {state: len(found) for state, found in states(conn).items()} == {"open": asking.LEAST, "kept": 7}
+            assert not again.due(conn)
 
 
 def test_few_are_all_asked_and_answers_are_left_alone(conn: Connection) -> None:
