@@ -26,9 +26,9 @@ from hub.invoices.fault import Incomplete
 from hub.store.types import EPOCH, to_us
 
 AMENDED = "deal.amended"
-REASON = "returned"
-"""Why an invoice is taken back, where the document has one: there is no code for a changed price among the tax bureau's."""
-
+REASON, WRONG = "returned", "wrong"
+"""Why an invoice is taken back, where the document has one: there is no code for a changed price among the tax bureau's; one
+over the same amount names another buyer."""
 
 UNSENT = ("pending", "incomplete", "rejected")
 """States of a document that may not have been sent."""
@@ -46,7 +46,7 @@ def _one(facts: Facts, hub: Hub, event: Any, row: Any, rules: Sequence[Rule]) ->
     if row.state in UNSENT and not outbox.was_sent(facts.conn, row.id):
         made_anew(facts, hub, row, rules)
     elif amount == row.amount:
-        outbox.settle_amendment(facts.conn, row.id, hub.now())
+        outbox.settle_amendment(facts.conn, row.id, hub.now(), steps=("amend",))
     elif not by_rule(facts, hub, event, row, rules):
         outbox.note(facts.conn, row.id, "amend", "needs_amendment", hub.now())
 
@@ -118,12 +118,13 @@ def reissue(facts: Facts, hub: Hub, event: Any, row: Any, rule: Rule, *, by: str
     """
     now, conn = hub.now(), facts.conn
     day = documents.day_of(now, rule.zone)
-    data = {"amount": -row.amount, "currency": row.currency, "number": row.number, "reason": REASON}
-    told = mint("delivery.reversing", row.source_account_id, row.id, to_us(now), to_us(now), data)
-    old = documents.from_json(row.document)
-    back = taken_back(conn, old, row.id, documents.number(row.kind, told[0]), day, REASON)
     made = outbox.delivery_id(event.id, rule.name)
     new = _built(facts, event, rule, row, made)
+    reason = WRONG if new.amount.minor == row.amount else REASON
+    data = {"amount": -row.amount, "currency": row.currency, "number": row.number, "reason": reason}
+    told = mint("delivery.reversing", row.source_account_id, row.id, to_us(now), to_us(now), data)
+    old = documents.from_json(row.document)
+    back = taken_back(conn, old, row.id, documents.number(row.kind, told[0]), day, reason)
     common = {
         "account_id": row.account_id,
         "source_account_id": row.source_account_id,

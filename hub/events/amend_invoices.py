@@ -1,4 +1,5 @@
 """What becomes of an invoice that was asked for when what it is over changes: the deal's amount, or the request's own.
+A request that names another buyer comes here too (``buyers``).
 
 The rule is that of all documents (``amend``). One that was never sent is made anew over what is to be invoiced now. But where
 the request itself names what was the whole deal's amount, nobody knows what the buyer wants of one that has grown: it is held
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, select, update
 from config.settings import Rule
 from connectors.base import Money
 from hub.core import Hub
-from hub.events import amend, outbox
+from hub.events import amend, buyers, outbox
 from hub.events.book import EVENT
 from hub.events.facts import Facts
 from hub.events.mint import insert_events, mint
@@ -63,12 +64,25 @@ def _one(facts: Facts, hub: Hub, event: Any, what: Asked, row: Any, rules: Seque
     if row.state in amend.UNSENT and not outbox.was_sent(facts.conn, row.id):
         if before is not None and _unclear(facts, what, before):
             _hold(facts, hub, what, row, before)
-        else:
+        elif not (_held(row) and _same_amount(event)):
             amend.made_anew(facts, hub, row, rules)
-    elif amount_of(facts, what) == row.amount and not _too_much(facts, what):
-        outbox.settle_amendment(facts.conn, row.id, hub.now())
-    elif not amend.by_rule(facts, hub, event, row, rules):
+        return
+    if amount_of(facts, what) == row.amount and not _too_much(facts, what):
+        outbox.settle_amendment(facts.conn, row.id, hub.now(), steps=("amend",))
+    elif amend.by_rule(facts, hub, event, row, rules):
+        return
+    else:
         outbox.note(facts.conn, row.id, "amend", "needs_amendment", hub.now())
+    buyers.question(facts, hub, what, row, event=event)
+
+
+def _held(row: Any) -> bool:
+    return (row.error or {}).get("key") == Held.default_key
+
+
+def _same_amount(event: Any) -> bool:
+    """Whether the request names another buyer alone, which says nothing of the amount that it is held for."""
+    return event.data.get("amount") is not None and event.data.get("before") == event.data["amount"]
 
 
 def _unclear(facts: Facts, what: Asked, before: int) -> bool:

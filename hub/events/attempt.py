@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, null, select
+from sqlalchemy import Connection, null, select
 
 from connectors import errors, registry
 from connectors.base import Document, Receipt, Sink
 from hub import accounts
 from hub.core import Hub
 from hub.events import documents, outbox
-from hub.events.facts import DEAL, ORDER, REQUEST
+from hub.events.facts import DEAL, REQUEST
+from hub.events.fresh import outdated
 from hub.events.mint import event_id, insert_events, mint
 from hub.events.outbox import LeaseLost
 from hub.events.rules import wanted_kinds
@@ -130,9 +131,9 @@ class Attempt:
                 outbox.release(conn, self.row, state="cancelled", error=error)
                 outbox.note(conn, self.row.id, "reverse", "cancelled", now, by=self.by)
                 return False
-            if changed_amount(conn, self.row):
-                # the event of the change is still to be dispatched, or made what it is worth just before
-                error = Incomplete([Fault("amount", "changed")]).as_dict()
+            if outdated(conn, self.hub, self.row):
+                # the event of the change is still to be dispatched, or there is none: its customer's name, its lines
+                error = Incomplete([Fault("document", "changed")]).as_dict()
                 outbox.release(conn, self.row, state="incomplete", error=error, next_at=now)
                 outbox.note(conn, self.row.id, "amend", "incomplete", now, by=self.by)
                 return False
@@ -313,20 +314,6 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
         "amount": money.minor if money else None, "currency": money.currency if money else None,
         "party_code": receipt.party_code,
     }  # fmt: skip
-
-
-def changed_amount(conn: Connection, row: Any) -> bool:
-    """Whether an invoice that was asked for, and was never sent, is over another amount by now, or over more than its deal."""
-    if not row.event_id.startswith((f"{row.subject}|invoice.requested", f"{row.subject}|invoice.amended|")):
-        return False
-    r = REQUEST.c
-    parent = REQUEST.outerjoin(DEAL, DEAL.c.ref == r.deal_ref).outerjoin(ORDER, ORDER.c.ref == r.order_ref)
-    whole = func.coalesce(DEAL.c.amount, ORDER.c.paid).label("whole")
-    found = conn.execute(select(r.amount, whole).select_from(parent).where(r.ref == row.subject)).first()
-    if found is None or outbox.was_sent(conn, row.id):
-        return False
-    due = found.whole if found.amount is None else found.amount
-    return due is not None and (due != row.amount or (found.whole is not None and due > found.whole))
 
 
 def reversed_deal(conn: Connection, row: Any) -> bool:

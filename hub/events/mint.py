@@ -12,7 +12,7 @@
 | deal.amended | deal ref | record hash + time of landing | {amount, before, currency, number} | changed_at |
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
 | invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
-| invoice.amended | invoice request ref | record hash + time, or event | {amount, before, currency, number} | changed_at |
+| invoice.amended | invoice request ref | hash or buyer + time, or event | {amount, before, currency, number} | changed_at |
 | invoice.withdrawn | invoice request ref | – | {amount, currency, number} | changed_at |
 | delivery.reversing | delivery id | – | {amount, currency, number, reason} | now |
 | delivery.approved, delivery.gone | delivery id | – | {document, kind, subject, currency, state} | now |
@@ -21,7 +21,7 @@
 | payment.received | delivery id | receipt | {document, kind, subject, currency, payment, date, amount, received} | its date |
 | delivery.sent | delivery id | – | {number, kind, subject} | sent_at |
 
-data never holds personal values: amounts, numbers and refs only.
+data never holds personal values: amounts, numbers and refs only. Where amount and before are equal, another buyer is named.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from hub.store.types import EPOCH
 DELIVERY, ATTEMPT, ACCOUNT = table(Delivery), table(DeliveryAttempt), table(Account)
 REQUEST = table(InvoiceApplication)
 STATES = ("pending", "sending", "in_doubt", "incomplete", "rejected", "sent", "cancelled")
+AMENDING = ("amend", "buyer")
+"""Steps that mark a document which was sent: its amount, or its buyer, is another by now."""
 LOCK = 7_310_010
 CHUNK = 900
 
@@ -211,9 +213,11 @@ def needing_reversal(conn: Connection, ids: Iterable[str]) -> set[str]:
     return _marked(conn, ids, "reverse", "needs_reversal")
 
 
-def needing_amendment(conn: Connection, ids: Iterable[str]) -> set[str]:
-    """Those whose deal's amount changed after they had gone out, and which nobody has settled yet."""
-    return _marked(conn, ids, "amend", "needs_amendment")
+def needing_amendment(conn: Connection, ids: Iterable[str], steps: Sequence[str] = AMENDING) -> set[str]:
+    """Those whose deal's amount (amend) or whose buyer (buyer) changed after they had gone out, and which nobody has settled
+    yet."""
+    wanted = list(ids)
+    return set().union(*(_marked(conn, wanted, step, "needs_amendment") for step in steps))
 
 
 def _marked(conn: Connection, ids: Iterable[str], step: str, mark: str) -> set[str]:
@@ -224,10 +228,13 @@ def _marked(conn: Connection, ids: Iterable[str], step: str, mark: str) -> set[s
     return {delivery for delivery, outcome in last.items() if outcome == mark}
 
 
-def settle_amendment(conn: Connection, delivery: str, now: datetime, *, by: str = "hub") -> None:
-    """Nobody need look after the delivery's amount any more, if it was marked."""
-    if needing_amendment(conn, [delivery]):
-        note(conn, delivery, "amend", "done", now, by=by)
+def settle_amendment(
+    conn: Connection, delivery: str, now: datetime, *, by: str = "hub", steps: Sequence[str] = AMENDING
+) -> None:
+    """Nobody need look after the delivery's amount or buyer any more, if it was marked."""
+    for step in steps:
+        if needing_amendment(conn, [delivery], (step,)):
+            note(conn, delivery, step, "done", now, by=by)
 
 
 def count_states(conn: Connection) -> dict[str, int]:

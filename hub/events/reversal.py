@@ -28,10 +28,10 @@ def of_subject(subject: str) -> Any:
     c = DELIVERY.c
     amended = (c.event_id.startswith(f"{subject}|{kind}|", autoescape=True) for kind in AGAIN)
     first = c.event_id.in_([event_id(kind, subject) for kind in FIRST])
-    return and_(c.subject == subject, or_(first, *amended), ~_undone())
+    return and_(c.subject == subject, or_(first, *amended), ~undone())
 
 
-def _undone() -> Any:
+def undone() -> Any:
     """SQL: a document that was made for it alone takes the delivery back."""
     other = DELIVERY.alias("back")
     return exists().where(other.c.event_id == DELIVERY.c.id.concat("|delivery.reversing"), other.c.state != "cancelled")

@@ -86,6 +86,11 @@ def complete(facts: Facts, what: Asked, day: date, filled: dict[str, str]) -> Co
         raise Incomplete([Fault("document", "invalid", "finance")]) from None
 
 
+def buyer_of(facts: Facts, what: Asked, filled: dict[str, str]) -> dict[str, Any]:
+    """What the invoice says besides its lines, by the fields of ``InvoiceRequest``; '' = missing, what is wrong as it is."""
+    return _Work(facts, what, filled).buyer()
+
+
 def amount_of(facts: Facts, what: Asked) -> int | None:
     """What is to be invoiced, in fen, tax included: of the request, else of the whole deal, or what was paid of the order."""
     if what.request is not None and what.request.amount is not None:

@@ -42,7 +42,7 @@ REASONS = {
     "invalid": ("不成立", "does not hold together"),
     "currency": ("不是人民币", "is not in yuan"),
     "amended": ("合同改了金额，申请还是原来的", "is still that of before, and the deal's has changed"),
-    "changed": ("刚刚变了，正在按新金额重做", "has just changed; the invoice is being made anew"),
+    "changed": ("来源刚刚变了，正在重做", "has just changed at its source; it is being made anew"),
 }
 WHO = {"sales": ("销售", "sales"), "finance": ("财务", "finance")}
 

@@ -8,33 +8,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, select, text
 
 from hub.core import Hub
+from hub.identity import changed
 from hub.identity.records import golden
-from hub.models import Bookmark, Deal, OwnerConflict, Staff
+from hub.models import Deal, OwnerConflict, Staff
 from hub.models.base import table
 from hub.people import drafting
 from hub.store.bulk import Upsert, delete_in, select_in
 from hub.store.types import from_us, to_us
 
-CONFLICT, DEAL, STAFF, BOOKMARK = table(OwnerConflict), table(Deal), table(Staff), table(Bookmark)
+CONFLICT, DEAL, STAFF = table(OwnerConflict), table(Deal), table(Staff)
 KIND = "owner.conflict"
 OPEN_DEALS = ("draft", "in_review")
 STATES = ("open", "agreed", "decided")
 CHUNK = 500
-OVERLAP = timedelta(minutes=2)
-"""Customers that changed so shortly before the last look are looked at again: their transaction may have ended after it."""
 MOST_TOLD = 20
 """New conflicts that staff are told of at one look. A first reading brings hundreds: those are on the page."""
 _BOOKMARK = "owners"
 _COLUMNS = ("customer_id", "state", "reason", "owners", "parties", "decided", "by", "since", "changed_at")
 _upsert = Upsert("owner_conflict", _COLUMNS, ("customer_id",), update=_COLUMNS[1:])
-_mark = Upsert("bookmark", ("name", "position", "detail", "at"), ("name",), update=("position", "detail", "at"))
 
 
 class Claim(NamedTuple):
@@ -110,31 +107,25 @@ class People:
 def look(hub: Hub) -> int:
     """Look at whatever has changed since the last time; how many customers were looked at."""
     with hub.db.read() as conn:
-        at, last, detail = _position(conn)
+        where, detail = changed.place(conn, _BOOKMARK) or (changed.Place(), {})
     looked, told, more = 0, 0 if detail.get("caught") else MOST_TOLD, True
     while more and not hub.stopping():
         with hub.db.write() as conn:
-            rows = conn.execute(_CHANGED, {"at": at, "last": last, "most": CHUNK}).all()
+            rows = changed.after(conn, where, CHUNK)
             deals = list(conn.execute(text("SELECT ref FROM owner_check ORDER BY ref LIMIT :n"), {"n": CHUNK}).scalars())
             delete_in(conn, "owner_check", "ref", deals)
-            wanted = {row[0] for row in rows if row[2]} | _customers_of(conn, deals)
+            wanted = {row.id for row in rows if row.owned} | _customers_of(conn, deals)
             wanted |= {
-                row[0] for row in select_in(conn, "owner_conflict", ("customer_id",), "customer_id", [r[0] for r in rows])
+                row[0] for row in select_in(conn, "owner_conflict", ("customer_id",), "customer_id", [r.id for r in rows])
             }
             told += check(hub, conn, wanted, tell=MOST_TOLD - told)
-            at, last = (rows[-1][1], rows[-1][0]) if rows else (at, last)
+            where = changed.further(where, rows)
             more = CHUNK in (len(rows), len(deals))
             if not more:
                 detail = {"caught": True, "round": _round(hub, conn, detail.get("round", ""))}
-            _keep(hub, conn, at, last, detail)
+            changed.keep(hub, conn, _BOOKMARK, where, detail)
         looked += len(wanted)
     return looked
-
-
-_CHANGED = text(
-    "SELECT id, changed_at, owner IS NOT NULL FROM customer WHERE changed_at >= :at AND (changed_at > :at OR id > :last) "
-    "ORDER BY changed_at, id LIMIT :most"
-)
 
 
 def _round(hub: Hub, conn: Connection, last: str) -> str:
@@ -145,19 +136,6 @@ def _round(hub: Hub, conn: Connection, last: str) -> str:
     found = list(conn.execute(statement, {"last": last, "n": CHUNK}).scalars())
     check(hub, conn, found)
     return found[-1] if len(found) == CHUNK else ""
-
-
-def _position(conn: Connection) -> tuple[int, str, dict[str, Any]]:
-    found = conn.execute(select(BOOKMARK).where(BOOKMARK.c.name == _BOOKMARK)).first()
-    at, _, last = (found.position if found else "0 ").partition(" ")
-    return int(at), last, found.detail if found else {}
-
-
-def _keep(hub: Hub, conn: Connection, at: int, last: str, detail: Mapping[str, Any]) -> None:
-    """Remember where to go on, and not nearer to now than a transaction may take: it commits later than it says."""
-    edge = to_us(hub.now() - OVERLAP)
-    place = f"{at} {last}" if at < edge else f"{edge} "
-    _mark(conn, [(_BOOKMARK, place, orjson.dumps(detail).decode(), hub.now_us())])
 
 
 def _customers_of(conn: Connection, deals: Sequence[str]) -> set[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
 from hub.identity.records import keeping
+from hub.models.invoice import BUYER as INVOICE_BUYER
 from hub.people import owner_checks
 from hub.people.wishes import Wishes
 from hub.security.keyring import KeyRing
@@ -30,6 +32,8 @@ _AMENDED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "invoice_request": ("invoice.amended", "requested", ("requested", "in_review")),
 }
 """Kind -> the event of another amount, the state it counts in, and the states it may have had the former one in."""
+_BUYER = ("profile_ref", "invoice_kind", "buyer_kind", *(name for name in INVOICE_BUYER if name != "owner"))
+"""What of an invoice request stands on the invoice beside its amount."""
 _insert_assignment = Upsert("tag_assignment", _ASSIGNMENT, _ASSIGNMENT[:2])
 
 
@@ -82,20 +86,19 @@ class Projector:
 
     def _amended(self, conn: Connection, kind: str, found: list[tuple[Made, str]], now: int) -> list[EventRow]:
         """The events of signed deals, or requested invoices (kind), each with its record's hash, that are over another amount
-        than before. Asked before the rows are written."""
+        than before; of invoices also that another buyer is named. Asked before the rows are written."""
         names, (told, state, earlier), events = columns(kind), _AMENDED[kind], []
-        stored = {
-            row[0]: row[1:]
-            for row in select_in(
-                conn, TABLES[kind], ("ref", "state", "amount", "deleted"), "ref", [rows.ref for rows, _ in found]
-            )
-        }
+        asked = ("ref", "state", "amount", "deleted", *(_BUYER if kind == "invoice_request" else ()))
+        refs = [rows.ref for rows, _ in found]
+        stored = {row[0]: dict(zip(asked, row, strict=True)) for row in select_in(conn, TABLES[kind], asked, "ref", refs)}
         for rows, digest in found:
-            new = dict(zip(names, rows.row, strict=True))
-            was, before, deleted = stored.get(rows.ref, ("", None, True))
+            new, old = dict(zip(names, rows.row, strict=True)), stored.get(rows.ref)
+            if old is None or old["deleted"] or new["state"] != state or old["state"] not in earlier:
+                continue
+            before = old["amount"]
             # a request without an amount is over what its deal is; a deal without one is not known yet
             known = kind != "deal" or (before is not None and new["amount"] is not None)
-            if known and before != new["amount"] and not deleted and was in earlier and new["state"] == state:
+            if (known and before != new["amount"]) or (old["state"] == state and self._other_buyer(kind, old, new)):
                 data = {"amount": new["amount"], "before": before, "currency": new["currency"], "number": new["number"]}
                 # An amount that goes to and fro brings the same record twice: the time is part of the fact. A replay changes
                 # no amount and comes to no event.
@@ -103,6 +106,16 @@ class Projector:
                 at = new["changed_at"] or now
                 events.append(mint(told, new["account_id"], rows.ref, at, now, data, fact=fact, pending=wanted))
         return events
+
+    def _other_buyer(self, kind: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+        """Whether a request says something else of its buyer than before."""
+        return kind == "invoice_request" and any(self._said(name, old) != self._said(name, new) for name in _BUYER)
+
+    def _said(self, name: str, row: dict[str, Any]) -> Any:
+        value = row[name]
+        if name in INVOICE_BUYER and value is not None:
+            value = orjson.loads(self.ring.open(value, f"invoice_request.{name}".encode()))
+        return value or None
 
     def _write_found(self, conn: Connection, found: dict[str, list[Found]], now: int) -> None:
         staff = found.get("staff", ())

@@ -103,7 +103,7 @@ EXPECTED: dict[str, Any] = {
     "creason": ("profiles", "deal"),
     "ledger": ("merge", "split", "not_same"),
     "party": ("name", "code", "tax_id", "phone", "address"),
-    "step": ("send", "find", "finish", "retry", "cancel", "reverse", "amend"),
+    "step": ("send", "find", "finish", "retry", "cancel", "reverse", "amend", "buyer"),
     "event": (
         "deal.signed",
         "deal.amended",

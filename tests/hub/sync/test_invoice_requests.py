@@ -20,6 +20,12 @@ def kinds(site: Site) -> list[str]:
     return sorted(row.kind for row in site.rows(Event) if row.kind.startswith("invoice."))
 
 
+def amendments(site: Site) -> list[tuple[int | None, int | None]]:
+    """(before, amount) of each, in their order."""
+    told = sorted((row for row in site.rows(Event) if row.kind == "invoice.amended"), key=lambda row: row.recorded_at)
+    return [(row.data["before"], row.data["amount"]) for row in told]
+
+
 def test_an_invoice_in_an_order_is_a_request_about_it(site: Site) -> None:
     site.land(order(kind="digital_general", sort="company", title="样例有限公司", tax_id="913100001234567883"), stream="order")
     request = site.one(InvoiceApplication)
@@ -30,7 +36,7 @@ def test_an_invoice_in_an_order_is_a_request_about_it(site: Site) -> None:
 
 def test_the_same_again_tells_nothing_and_taking_it_back_tells_once(site: Site) -> None:
     for hour, state in ((10, "asked"), (11, "asked"), (12, "back"), (13, "back")):
-        site.land(order(hour, state=state, title=f"样例{hour}"), stream="order")
+        site.land(order(hour, state=state, title="样例"), stream="order")
     assert site.one(InvoiceApplication).state == "withdrawn"
     assert kinds(site) == ["invoice.requested", "invoice.withdrawn"]
 
@@ -54,7 +60,7 @@ def test_a_request_whose_record_is_gone_is_not_wanted_any_more(site: Site) -> No
     assert site.one(InvoiceApplication).deleted and kinds(site) == ["invoice.requested", "invoice.withdrawn"]
 
 
-def test_a_request_over_another_amount_is_told_each_time_and_no_other_change_is(site: Site) -> None:
+def test_a_request_over_another_amount_is_told_each_time(site: Site) -> None:
     steps = [
         ("waiting", "100"),
         ("asked", "90"),
@@ -66,8 +72,28 @@ def test_a_request_over_another_amount_is_told_each_time_and_no_other_change_is(
     ]
     for hour, (state, amount) in enumerate(steps, 10):
         site.forward(60)
-        site.land(order(hour, state=state, amount=amount, title=f"样例{hour}"), stream="order")
-    told = sorted((row for row in site.rows(Event) if row.kind == "invoice.amended"), key=lambda row: row.recorded_at)
-    changes = [(row.data["before"], row.data["amount"]) for row in told]
+        site.land(order(hour, state=state, amount=amount, title="样例"), stream="order")
+    changes = amendments(site)
     assert changes == [(10_000, 9_000), (9_000, None), (None, 8_000)], "one that was taken back is not amended"
-    assert {row.subject for row in told} == {site.one(InvoiceApplication).ref}
+    assert {row.subject for row in site.rows(Event) if row.kind == "invoice.amended"} == {site.one(InvoiceApplication).ref}
+
+
+def test_another_buyer_is_told_each_time_and_no_other_change_is(site: Site) -> None:
+    steps: list[dict[str, Any]] = [
+        {"state": "waiting", "title": "样例甲"},
+        {"state": "asked", "title": "样例乙"},
+        {"state": "asked", "title": "样例乙"},
+        {"state": "asked", "title": "样例丙"},
+        {"state": "asked", "title": "样例丙", "tax_id": "913100001234567883"},
+        {"state": "asked", "title": "样例丙", "tax_id": "913100001234567883", "kind": "digital_special"},
+        {"state": "asked", "title": "样例丙", "tax_id": "", "kind": "digital_special"},
+        {"state": "asked", "title": "样例丙", "kind": "digital_special"},
+        {"state": "back", "title": "样例丁"},
+    ]
+    told = []
+    for hour, step in enumerate(steps, 10):
+        site.forward(60)
+        site.land(order(hour, amount="100", **step), stream="order")
+        told.append(len(amendments(site)))
+    assert told == [0, 0, 0, 1, 2, 3, 4, 4, 4]
+    assert set(amendments(site)) == {(10_000, 10_000)}, "the amount is what it was"
