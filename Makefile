@@ -3,20 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# What the installation compiles, when there is a C compiler: it is made anew when one of these changes.
+COMPILED := setup.py $(wildcard hub/identity/normal/*.py hub/identity/core/*.py)
+
 .PHONY: install demo serve test lint bench bench-identity soak day format clean
 
-$(VENV)/.base: pyproject.toml
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml $(COMPILED) | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.base
+$(VENV)/.dev: pyproject.toml $(COMPILED) | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[distributed,dev]'
-	@touch $@
+	@touch $@ $(VENV)/.base
 
-$(VENV)/.bench: pyproject.toml $(VENV)/.base
+$(VENV)/.bench: pyproject.toml $(COMPILED) | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[distributed,dev,bench]'
-	@touch $@
+	@touch $@ $(VENV)/.dev $(VENV)/.base
 
 install: $(VENV)/.base
 
@@ -53,3 +58,4 @@ format: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build
+	find hub -name '*.so' -delete

@@ -61,6 +61,7 @@ class Board:
 
     def __post_init__(self) -> None:
         self._looked: set[Plain] = set()
+        self._beyond: dict[Plain, Counter[str]] = {}
         self._loaded: set[str] = set()
         self._labels: dict[Plain, Counter[str]] = {}
         self._digests: dict[Plain, bytes] = {}
@@ -115,7 +116,9 @@ class Board:
                         found.update((mate, self.pieces[mate]) for mate in self._homes[other.customer])
         for piece in found.values():
             piece.recalled = True
-        if found and self._look([(ref, self._looked_for(piece)) for ref, piece in found.items()]):
+        looked = [(ref, self._looked_for(piece)) for ref, piece in found.items()]
+        counted = {key for piece in found.values() if piece.keys for key in piece.keys.counted}
+        if found and self._look(looked, counted):
             self._decisions()
         return list(found.values())
 
@@ -142,25 +145,38 @@ class Board:
     def _begin(self, fresh: list[Piece]) -> None:
         self.frequency = Frequency(self.store.counts(), self.model.least, more=self.counts, expected=self.expected)
         looked: list[tuple[str, list[Plain]]] = []
+        counted: set[Plain] = set()
         for piece in fresh:
-            looked.append((piece.ref, self._keys(piece).looked))
-        self._look(looked)
+            found = self._keys(piece)
+            looked.append((piece.ref, found.looked))
+            counted.update(found.counted)
+        self._look(looked, counted)
         self._load({piece.customer for piece in fresh if piece.customer})
         self._decisions()
 
-    def _look(self, wanted: Sequence[tuple[str, list[Plain]]]) -> bool:
-        """Read the holders of keys and load their customers; whether anything new came."""
+    def _look(self, wanted: Sequence[tuple[str, list[Plain]]], counted: Collection[Plain] = ()) -> bool:
+        """Read the holders of keys and load their customers, but those of keys that are only counted; whether anything new
+        came."""
         plain = {}
         for _, found_keys in wanted:
             for key in found_keys:
                 if key not in self._looked:
                     self._looked.add(key)
                     plain[self.digest(key)] = key
+                    if len(here := self.index.get(key, {})) > 1:
+                        self._shared[key] = here
+        for key in counted:
+            if key not in self._looked and key not in self._beyond:
+                self._beyond[key] = Counter()
+                plain[self.digest(key)] = key
         rows: dict[Plain, dict[str, str]] = defaultdict(dict)
         for digest, ref, customer in self.store.holders(list(plain)):
             rows[plain[digest]][ref] = customer
         customers: set[str] = set()
         for key, refs in rows.items():
+            if key not in self._looked:
+                self._beyond[key] = Counter(refs.values())
+                continue
             found = set(refs.values())
             if len(found) > most(key[0]):
                 self.crowds.add(key)
@@ -252,7 +268,7 @@ class Board:
         for customer in self._arrived:
             ties.tie(Tie(self._homes[customer], _ANY))
         for key, refs in self._shared.items():
-            if key not in self.crowds:
+            if key not in self.crowds and key in self._looked:
                 for tie in self._tied(key, refs):
                     ties.tie(tie)
         self.gone, touched = ties.gone, sorted(ties.touched)
@@ -344,13 +360,15 @@ class Board:
             del labels[""]
         mine = {label(kind, unit) for unit in (a, b)}
         rest = [count for name, count in labels.items() if name not in mine]
-        if not rest:
-            return 0
+        rest += [count for customer, count in self._beyond.get(key, _NOBODY).items() if customer not in self._loaded]
+        if not rest or kind == "brand":
+            return len(rest)
         own = max((labels[name] for name in mine), default=0) or 1
         return -1 if len(rest) > MOST_OTHERS else sum(count * count for count in rest) / own**2
 
 
 _NONE: frozenset[str] = frozenset()
+_NOBODY: Counter[str] = Counter()
 _ANY = 1_000_000_000
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.identity.core.features import CONTACT, NICK, OWN, RECEIVER, Features, Named
 from hub.identity.normal import addresses, codes, names, orgs, phones, remarks
+from hub.identity.normal.forms import NOWHERE, Name, Place
 from hub.identity.normal.text import plain
 
 ACCOUNTS = frozenset({"unionid", "openid", "external_userid"})
@@ -94,7 +95,7 @@ def _exchanged(name: str, cell: str, *, company_first: bool) -> bool:
     return _person(cell) and not _person(name) and (orgs.is_organisation(name) or (names.name(name) or _NOBODY).kind == "nick")
 
 
-_NOBODY = names.Name("", "")
+_NOBODY = Name("", "")
 
 
 # -- what is it
@@ -203,7 +204,7 @@ def _names(found: Features, fields: dict[str, Any], record: dict[str, Any]) -> N
     _add_name(found, RECEIVER, fields.get("receiver", ""))
     if given := fields.get("given_name") or fields.get("surname"):
         parts = (fields.get("given_name", ""), fields.get("surname", ""))
-        found.names.append(Named(OWN, names.Name("parts", " ".join(parts).strip(), parts[1], parts[0]))) if given else None
+        found.names.append(Named(OWN, Name("parts", " ".join(parts).strip(), parts[1], parts[0]))) if given else None
 
 
 def _add_name(found: Features, role: str, text: str) -> None:
@@ -228,7 +229,7 @@ def _remark(found: Features, text: str, role: str) -> None:
     if role != NICK or any(name.kind == "full" for name in read.names):
         _add_orgs(found, read.orgs)
     if read.city:
-        found.places.append(addresses.Place(city=read.city))
+        found.places.append(Place(city=read.city))
     found.gender = found.gender or read.gender
 
 
@@ -239,7 +240,7 @@ def _places(found: Features, fields: dict[str, Any]) -> None:
         address = address if address.startswith(region[:2]) else region.replace(",", "") + address
     if address or any(parts):
         place = addresses.place(address, *parts)
-        if place != addresses.NOWHERE:
+        if place != NOWHERE:
             found.places.append(place)
 
 

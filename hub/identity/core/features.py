@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hub.identity.normal.addresses import Place
-from hub.identity.normal.names import Name
-from hub.identity.normal.orgs import Org
+from hub.identity.normal.forms import Name, Org, Place
 
 OWN, NICK, RECEIVER, CONTACT = "own", "nick", "receiver", "contact"
 """Whose name it is: the customer's, what he calls himself, the one who gets the parcel, a person at the organisation."""

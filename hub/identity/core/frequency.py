@@ -8,8 +8,9 @@ from math import log2
 from zlib import crc32
 
 from hub.identity.core.features import Features
+from hub.identity.normal.forms import Name
 from hub.identity.normal.name_tables import GIVEN_COMMON, SURNAMES
-from hub.identity.normal.names import Name, surname_sound
+from hub.identity.normal.names import surname_sound
 from hub.identity.normal.text import sound
 
 Counter = tuple[str, str]

@@ -1,7 +1,8 @@
 """Keys of a unit: by which of them it is found, and by which it looks for others.
 
-A key is (kind, value). Most are both stored and looked for; a masked number is stored apart, because only one without a name
-has to look for all masks that fit.
+A key is (kind, value). Most are both stored and looked for. A masked number is stored apart, because only one without a name
+has to look for all masks that fit; so is a brand, because companies of one brand in different places are different ones, and
+only one whose place nobody knows has to look at all of them.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ ROLES: dict[str, Role] = {"phone": "strong", "mail": "strong", "code": "proof"}
 
 
 class Keys(NamedTuple):
-    """stored: what others find it by; looked: what it looks for."""
+    """stored: what others find it by; looked: what it looks for; counted: of what it only asks how many others have it."""
 
     stored: list[Plain]
     looked: list[Plain]
+    counted: list[Plain]
 
 
 def role(kind: str) -> Role:
@@ -43,15 +45,26 @@ def keys(unit: Unit) -> Keys:
         both["handle", handle] = None
     stored: list[Plain] = []
     looked: list[Plain] = []
-    if unit.kind == "company":
-        _company(unit, both)
-    else:
+    counted: list[Plain] = []
+    if unit.kind != "company":
         _person(unit, both, stored, looked)
-        if not unit.kind:
-            _company(unit, both)
+    if unit.kind in ("", "company"):
+        for land in unit.lands:
+            both["phone", land] = None
+        for domain in unit.domains:
+            both["domain", domain] = None
+        brands = {org.sound for org in unit.orgs} | {label for domain in unit.domains if (label := domain_label(domain))}
+        if areas := _areas(unit):
+            _placed(unit, brands, areas, both)
+            stored += [("brand", brand) for brand in brands]
+            looked += [("placeless", brand) for brand in brands]
+            counted += [("brand", brand) for brand in brands]
+        else:
+            both.update({("brand", brand): None for brand in brands})
+            stored += [("placeless", brand) for brand in brands]
     if unit.extra:
         _general(unit, both)
-    return Keys([*both, *stored], [*both, *looked])
+    return Keys([*both, *stored], [*both, *looked], counted)
 
 
 def _person(unit: Unit, both: dict[Plain, None], stored: list[Plain], looked: list[Plain]) -> None:
@@ -86,21 +99,21 @@ def _named(unit: Unit, name: str, cities: set[str], both: dict[Plain, None]) -> 
         both["name+line", f"{name} {land}"] = None
 
 
-def _company(unit: Unit, both: dict[Plain, None]) -> None:
-    for land in unit.lands:
-        both["phone", land] = None
-    for org in unit.orgs:
-        both["brand", org.sound] = None
-        if len(org.brand) > 2 and not org.brand.isascii():
-            # With one character left out each: a slip in a brand leaves one of these as it is.
-            shorter = (org.brand[:i] + org.brand[i + 1 :] for i in range(len(org.brand)))
-            both.update({("brand near", part): None for part in (org.brand, *shorter) if len(part) < 8})
-        if area := org.branch or org.city or org.province:
-            both["brand+area", f"{org.sound} {area}"] = None
-    for domain in unit.domains:
-        both["domain", domain] = None
-        if label := domain_label(domain):
-            both["brand", label] = None
+def _areas(unit: Unit) -> set[str]:
+    """Where a company is: by its name and by its address; a branch has its own place and that of the whole."""
+    named = {area for org in unit.orgs for area in (org.branch, org.city or org.province) if area}
+    return named | {area for place in unit.places if (area := place.city or place.province)}
+
+
+def _placed(unit: Unit, brands: set[str], areas: set[str], both: dict[Plain, None]) -> None:
+    for area in areas:
+        for brand in brands:
+            both["brand+area", f"{brand} {area}"] = None
+        for org in unit.orgs:
+            if len(org.brand) > 2 and not org.brand.isascii():
+                # With one character left out each: a slip in a brand leaves one of these as it is.
+                shorter = (org.brand[:i] + org.brand[i + 1 :] for i in range(len(org.brand)))
+                both.update({("brand near", f"{part} {area}"): None for part in (org.brand, *shorter) if len(part) < 8})
 
 
 _WORDY = frozenset({"company", "title", "authors", "name", "text", "address"})
@@ -119,7 +132,7 @@ def _general(unit: Unit, both: dict[Plain, None]) -> None:
     for field in ("id_number", "phone", "email", "birth_date", "website"):
         for value in extra.get(field, ()):
             both["x " + field, value] = None
-    for field in _WORDY & extra.keys():
+    for field in sorted(_WORDY.intersection(extra)):
         words = [word for value in extra[field] for word in value.split() if len(word) > 2]
         if field in _SHORT:
             both.update({("x word", f"{field} {word}"): None for word in words if len(word) > 3})

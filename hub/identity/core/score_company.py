@@ -9,7 +9,10 @@ from rapidfuzz.distance import JaroWinkler
 from hub.identity.core.score import Context, any_one_wrong, one_wrong
 from hub.identity.core.store import Evidence
 from hub.identity.core.unit import Unit, domain_label
-from hub.identity.normal.orgs import Org
+from hub.identity.normal.forms import Org
+
+_COMMON = 40.0
+"""Further companies that a brand has which more than a few have."""
 
 
 def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
@@ -50,7 +53,7 @@ def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
     if level:
         others = context.others("brand", x.sound, a, b)
         if others < 0:
-            others = 20.0
+            others = _COMMON
         entry = context.company["brand", level]
         return Evidence("brand", level, entry.m - log2((others + entry.shared) / context.companies))
     if _numbers(x.brand) != _numbers(y.brand):

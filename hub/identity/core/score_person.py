@@ -8,9 +8,8 @@ from math import log2
 from hub.identity.core.score import Context, any_one_wrong, one_wrong
 from hub.identity.core.store import Evidence
 from hub.identity.core.unit import Unit, domain_label
-from hub.identity.normal.addresses import Place
+from hub.identity.normal.forms import Name, Place
 from hub.identity.normal.name_tables import GIVEN_COMMON, SURNAMES
-from hub.identity.normal.names import Name
 from hub.identity.normal.phones import seven
 
 _USUAL = 0.001

@@ -11,10 +11,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hub.identity.core.features import CONTACT, NICK, Features
-from hub.identity.normal.addresses import Place
 from hub.identity.normal.codes import FREE
-from hub.identity.normal.names import Name
-from hub.identity.normal.orgs import Org
+from hub.identity.normal.forms import Name, Org, Place
 from hub.identity.normal.phones import seven
 
 
@@ -167,11 +165,10 @@ def join(units: Sequence[Unit]) -> Unit:
     unit = Unit([ref for part in units for ref in part.refs], [source for part in units for source in part.sources])
     kinds = {part.kind for part in units if part.kind}
     unit.kind = kinds.pop() if len(kinds) == 1 else ("mixed" if kinds else "")
-    # Only what is not empty stands in an object of its own.
     gathered: dict[str, list[Any]] = {}
     for part in units:
-        for name, value in vars(part).items():
-            if value and name in _JOINED:
+        for name in _JOINED:
+            if value := getattr(part, name):
                 gathered.setdefault(name, []).append(value)
     for name, found in gathered.items():
         if len(found) == 1:

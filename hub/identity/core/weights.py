@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib.resources import files
 from math import log2
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -101,4 +101,4 @@ def _alternative(data: dict[str, Any], levels: dict[tuple[str, str, str], Level]
 @cache
 def shipped() -> Model:
     """The weights that come with the product."""
-    return model(yaml.safe_load((Path(__file__).parent / "weights.yaml").read_text("utf-8")))
+    return model(yaml.safe_load(files("hub.identity.core").joinpath("weights.yaml").read_text("utf-8")))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from hub.identity.normal import areas
+from hub.identity.normal.forms import NOWHERE, Place
 from hub.identity.normal.text import tight
 
 _TOWN = re.compile(r"[^\d路号]{1,10}?(?:街道办事处|街道|镇|乡|苏木)(?!路|街|大道|巷)")
@@ -17,23 +17,6 @@ _ROAD_MASK = re.compile(r"([^\d,，。*#]{1,9}?)\*+号?\**$")
 _UNIT_START = re.compile(r"[\dA-Za-z]")
 _FIGURES = re.compile(r"\d+")
 _HAN_FIGURES = str.maketrans("一二三四五六七八九", "123456789")
-
-
-class Place(NamedTuple):
-    """Where something is. road: '莫干山路'; whole: whether all of its name is plain. unit: its figures ('11-3-1801')."""
-
-    province: str = ""
-    city: str = ""
-    district: str = ""
-    town: str = ""
-    road: str = ""
-    number: str = ""
-    whole: bool = True
-    estate: str = ""
-    unit: str = ""
-
-
-NOWHERE = Place()
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from pathlib import Path
+from importlib.resources import files
 from typing import NamedTuple
 
 from hub.identity.normal.tables import alternatives
@@ -63,7 +63,7 @@ def tables() -> Tables:
     provinces: dict[str, str] = {}
     cities: dict[str, Area] = {}
     districts: dict[str, list[Area]] = {}
-    for line in (Path(__file__).parent / "areas.txt").read_text("utf-8").splitlines():
+    for line in files("hub.identity.normal").joinpath("areas.txt").read_text("utf-8").splitlines():
         if line.startswith("#"):
             continue
         province, city, *rest = line.split(" ")

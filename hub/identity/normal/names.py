@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
+from hub.identity.normal.forms import Name
 from hub.identity.normal.name_tables import COMPOUND, GENDER, MARKS, PLACEHOLDERS, READING, SURNAMES, WORDS
 from hub.identity.normal.syllables import latin
 from hub.identity.normal.tables import alternatives
 from hub.identity.normal.text import is_han, plain, sound, sounds
-
-Sounds = tuple[str, str]
-"""How surname and given name sound: ('zhang', 'wei')."""
-
-
-class Name(NamedTuple):
-    """A name. kind: full (own characters), latin (letters, order settled or both tried), title (a surname and a title),
-    mask (what a mask shows), nick (anything else). sounds: one, or two where the order of letters is open.
-    """
-
-    kind: str
-    text: str
-    surname: str = ""
-    given: str = ""
-    sounds: tuple[Sounds, ...] = ()
-    gender: str = ""
-
 
 _TITLE = re.compile(f"(?:{alternatives('titles', 'male', 'female')})$")
 _BRACKETS = re.compile(r"[(（【\[<「][^)）】\]>」]*[)）】\]>」]?")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from hub.identity.normal import areas
+from hub.identity.normal.forms import Org
 from hub.identity.normal.org_tables import BRANCH, FORMS, LATIN_FORMS, LATIN_TRADES, PLACES, TRADES
 from hub.identity.normal.text import is_han, plain, sounds
 
@@ -17,23 +17,6 @@ _BRANCH = re.compile(BRANCH)
 _LONGEST = max(map(len, TRADES))
 _BRACKETS = re.compile(r"[(\[]([^)\]]*)[)\]]")
 _LAW = re.compile(r"有限|股份|公司|集团|合伙|Ltd|LTD|Inc|LLC|CO\.")
-
-
-class Org(NamedTuple):
-    """An organisation's name. brand: what is its own; sound: how the brand sounds; trade: what it does; city, province: short.
-
-    form: the legal form as written, '' for a short form of the name. branch: the branch's place ('' when it is none; '*' when
-    the place is not said). legal: whether the form says that this is an organisation.
-    """
-
-    brand: str
-    sound: str
-    trade: str = ""
-    province: str = ""
-    city: str = ""
-    form: str = ""
-    branch: str = ""
-    legal: bool = False
 
 
 @lru_cache(maxsize=32768)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from hub.identity.normal import areas, names, orgs, phones
+from hub.identity.normal.forms import Name
 from hub.identity.normal.name_tables import MARKS, SURNAMES
 from hub.identity.normal.text import is_han, plain
 
@@ -21,7 +22,7 @@ _LEAD = re.compile(r"^[A-Za-z]{1,3}(?=[一-鿿])|(?<=[一-鿿])[A-Za-z]{1,3}$")
 class Remark:
     """What was found. orgs: texts that name a company or are probably one; city: short name."""
 
-    names: list[names.Name] = field(default_factory=list)
+    names: list[Name] = field(default_factory=list)
     phones: list[str] = field(default_factory=list)
     mails: list[str] = field(default_factory=list)
     orgs: list[str] = field(default_factory=list)
@@ -99,7 +100,7 @@ def _is_title(token: str) -> bool:
     return bool(title) and stem == "王"
 
 
-def _person(token: str) -> names.Name | None:
+def _person(token: str) -> Name | None:
     """A token that is a whole name or a surname with a title."""
     name = names.name(token)
     return name if name is not None and name.kind in ("full", "title") and not orgs.is_organisation(token) else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 
 import yaml
 
 
 @cache
 def _tables() -> dict[str, str]:
-    text = (Path(__file__).parent / "tables.yaml").read_text("utf-8")
+    text = files("hub.identity.normal").joinpath("tables.yaml").read_text("utf-8")
     return yaml.safe_load(text)  # type: ignore[no-any-return]
 
 

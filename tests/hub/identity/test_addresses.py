@@ -6,7 +6,8 @@ import pytest
 
 from hub.identity.core.extract import extract
 from hub.identity.normal import areas
-from hub.identity.normal.addresses import NOWHERE, Place, place
+from hub.identity.normal.addresses import place
+from hub.identity.normal.forms import NOWHERE, Place
 
 
 @pytest.mark.parametrize(
