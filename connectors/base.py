@@ -120,7 +120,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a response means. action: one of ``connectors.manifest.ACTIONS``."""
+    """What a response means. action: one of ``connectors.manifest.ACTIONS``. hint, later: see ``connectors.manifest.Rule``."""
 
     action: str
     body: Any = None
@@ -130,6 +130,7 @@ class Verdict:
     wait: float | None = None
     hint: str | None = None
     unwritten: bool = False
+    later: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,35 @@ from typing import Any, TypeVar
 
 from connectors.base import Finding
 from connectors.errors import ConnectorError, Gone, InvalidRecord
+from connectors.manifest import Manifest
+from connectors.messages import explain, filled, known
 
 T = TypeVar("T")
 LATER = ("稍后再检查;若一直如此,请带上代码联系管理员", "Check again later; if it stays so, tell an administrator the code")
 Messages = Mapping[str, Any]
 
 
+def words(error: ConnectorError, manifest: Manifest) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What happened, in Chinese and English, and what a person does: in the manifest's own words, else the shared ones."""
+    (zh, fix_zh), (en, fix_en) = (explain(error, lang, manifest) for lang in ("zh", "en"))
+    return (zh, en), (fix_zh, fix_en)
+
+
+def next_step(error: ConnectorError, manifest: Manifest) -> tuple[str, str]:
+    """What a person does about it, in Chinese and English."""
+    return words(error, manifest)[1]
+
+
 def fix_of(messages: Messages, error: ConnectorError, other: str = "") -> tuple[str, str]:
     """What happened and what to do, in both languages, from the manifest's messages. other: the key for errors without one."""
-    text = messages.get(error.key) or messages.get(other)
+    text = messages.get(error.key)
+    if text is None and error.key != error.default_key:
+        text = known(error.key)
+    text = text or messages.get(other)
     if text is None:
         return LATER
-    zh, en = text.zh.rstrip("。"), text.en.rstrip(".")
-    return f"{zh}。{text.fix_zh}", f"{en}. {text.fix_en}"
+    zh, en, fix_zh, fix_en = (filled(each, error.params) for each in (text.zh, text.en, text.fix_zh, text.fix_en))
+    return f"{zh.rstrip('。')}。{fix_zh}", f"{en.rstrip('.')}. {fix_en}"
 
 
 def tried(messages: Messages, zh: str, en: str, test: Callable[[], Any], other: str = "") -> Finding:

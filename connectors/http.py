@@ -150,7 +150,7 @@ def judge(manifest: Manifest, code: str, sub: str = "", **known: Any) -> Verdict
     if rule is None:
         return Verdict("stop_and_alert", code=shown, **known)
     wait = known.pop("wait", None) or (rule.wait.total_seconds() if rule.wait else None)
-    return Verdict(rule.do, code=shown, wait=wait, hint=rule.hint, unwritten=rule.unwritten, **known)
+    return Verdict(rule.do, code=shown, wait=wait, hint=rule.hint, unwritten=rule.unwritten, later=rule.later, **known)
 
 
 class Door:
@@ -210,7 +210,7 @@ class Door:
             if set(refused) == {token.value if token else ""}:
                 raise none_other
             known = {"code": verdict.code, "request_id": verdict.request_id, "platform": self.connector.manifest.name}
-            error = errors.Unavailable(verdict.hint or "error.token_refused", **known, times=len(refused))
+            error = errors.Unavailable(verdict.later or "error.token_refused", **known, times=len(refused))
             error.final = True
             raise error
         if wait := RENEWALS[len(refused)]:

@@ -162,12 +162,21 @@ class Budget(_Strict):
 
 
 class Rule(_Strict):
-    """What a platform code means. unwritten: even on a write, nothing was done (safe to repeat)."""
+    """What a platform code means. hint: the message for whoever has to act. unwritten: even on a write, nothing was done (safe
+    to repeat). later: of ``refresh_token``, the message where other tokens were refused too and it is tried again by itself;
+    without it the shared one, which is right wherever the code is about the token."""
 
     do: Action
     wait: Duration | None = None
     hint: str | None = None
     unwritten: bool = False
+    later: str | None = None
+
+    @model_validator(mode="after")
+    def _of_tokens(self) -> Rule:
+        if self.later and self.do != "refresh_token":
+            raise ValueError("later goes with do: refresh_token")
+        return self
 
 
 class ErrorTable(_Strict):
@@ -283,8 +292,9 @@ class Manifest(_Strict):
                 if other not in self.streams:
                     raise ValueError(f"streams.{name}.after names {other!r}, which is not a stream here")
         for code, rule in self.errors.table.items():
-            if rule.hint and rule.hint not in self.messages:
-                raise ValueError(f"errors.table.{code}.hint {rule.hint!r} has no text under messages")
+            for name, key in (("hint", rule.hint), ("later", rule.later)):
+                if key and key not in self.messages:
+                    raise ValueError(f"errors.table.{code}.{name} {key!r} has no text under messages")
         _ = self.ordered_streams
         return self
 

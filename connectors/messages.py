@@ -29,7 +29,7 @@ class Texts:
     details: Mapping[str, Mapping[str, str]]
 
 
-class _Shown(dict[str, str]):
+class _Shown(dict[str, Any]):
     def __missing__(self, name: str) -> str:
         return "?"
 
@@ -61,7 +61,7 @@ def explain(error: errors.ConnectorError | Mapping[str, Any], lang: str, manifes
         params["reason"] = _reason(params["reason"])
     english = lang == "en"
     what, fix = (message.en, message.fix_en) if english else (message.zh, message.fix_zh)
-    return _fill(what, params) + _details(told, params, "en" if english else "zh"), _fill(fix, params)
+    return filled(what, params) + _details(told, params, "en" if english else "zh"), filled(fix, params)
 
 
 def _default_key(type_name: str) -> str:
@@ -69,7 +69,8 @@ def _default_key(type_name: str) -> str:
     return str(getattr(kind, "default_key", errors.ConnectorError.default_key))
 
 
-def _fill(text: str, params: Mapping[str, str]) -> str:
+def filled(text: str, params: Mapping[str, Any]) -> str:
+    """The text with its params; '?' for what the error does not tell."""
     return text.format_map(_Shown(params))
 
 

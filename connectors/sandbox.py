@@ -91,6 +91,10 @@ class Simulator:
         """The configuration of an account connected to this simulator (the connector's Config, secrets included)."""
         raise TypeError(f"{type(self).__name__} has no settings()")
 
+    def session_settings(self, base_url: str) -> dict[str, Any]:
+        """Of a platform with several ways to sign in, whose ``settings`` show one without tokens: an account that has them."""
+        raise TypeError(f"{type(self).__name__} has no session_settings()")
+
     def call_name(self) -> str:
         """What ``faults`` and ``calls`` know the request by: its path; where all calls share one, the method as well."""
         return request.path

@@ -32,6 +32,7 @@ from connectors.base import (
 )
 from connectors.chanjet import access, documents, messages
 from connectors.chanjet.config import ChanjetConfig
+from connectors.checks import next_step
 from connectors.http import Response, Runtime, exact_json, interpret_status, judge
 from connectors.money import fen
 
@@ -74,9 +75,7 @@ class Chanjet(EventSource, Sink):
             try:
                 rows = self._rows(name, code or "-")
             except errors.ConnectorError as error:
-                text = self.manifest.messages.get(error.key)
-                fix = (text.fix_zh, text.fix_en) if text else (str(error), str(error))
-                return [*found, Finding(zh, en, False, *fix, error.code)]
+                return [*found, Finding(zh, en, False, *next_step(error, self.manifest), error.code)]
             lacking = self.manifest.messages["chanjet.code_absent"]
             found.append(Finding(zh, en, bool(rows) or not code, lacking.fix_zh, lacking.fix_en))
         return found

@@ -27,6 +27,7 @@ pytest.register_assert_rewrite(
             "pushed",
             "listening",
             "rotating",
+            "renewing",
             "secrecy",
         )
     )
@@ -42,6 +43,7 @@ from connectors.contract import (  # noqa: E402
     listening,  # noqa: F401
     pushed,  # noqa: F401
     reading,  # noqa: F401
+    renewing,  # noqa: F401
     rotating,  # noqa: F401
     secrecy,  # noqa: F401
 )

@@ -179,6 +179,12 @@ class Bench:
         """Whether it changes what people see over there; the exchange of a credential is a write too, and none of these."""
         return request.write and id(request) not in self._exchanges
 
+    def with_sessions(self) -> None:
+        """From now on the account signs in in the way that has tokens, where the simulator's usual one has none."""
+        if type(self.sim).session_settings is not Simulator.session_settings:
+            self.settings = self.sim.session_settings(self.served.url)
+            self.config = self.kind.Config(**self.settings)
+
     @property
     def has_tokens(self) -> bool:
         """Whether this connector fetches tokens at all."""

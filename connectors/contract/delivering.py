@@ -228,12 +228,12 @@ def on_write(bench: Bench, number: int, do: Callable[[], None]) -> None:
     bench.arm = arm
 
 
-def settle(bench: Bench, kind: str, document: Document) -> Receipt:
-    """What the hub does after an outcome in doubt: wait, look, and only then send or finish."""
+def settle(bench: Bench, kind: str, document: Document, sink: Sink | None = None) -> Receipt:
+    """What the hub does after an outcome in doubt: wait, look, and only then send or finish. sink: None = after a restart."""
     bench.sim.faults.clear()
     bench.arm = lambda number, request: None
     bench.sleep(bench.manifest.documents[kind].settle.total_seconds() + 1)
-    sink: Sink = bench.sink()
+    sink = sink or bench.sink()
     found = sink.find(document)
     if found is None:
         assert held(bench, document) == 0, "the platform holds the document, but find says absent"

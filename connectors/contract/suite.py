@@ -2,8 +2,8 @@
 
 The rules stand in ``declared`` (manifest, mappings, folder), ``reading`` (pages and records), ``faulty`` (the platform
 misbehaves), ``delivering`` (documents), ``following`` (what comes back of them), ``acting`` (tags, notices, sign-in),
-``handing`` (owners change), ``pushed`` (webhooks), ``listening`` (kept connections), ``rotating`` (credentials that change)
-and ``secrecy`` (logs, errors, budgets).
+``handing`` (owners change), ``pushed`` (webhooks), ``listening`` (kept connections), ``rotating`` (credentials that
+change), ``renewing`` (tokens that die again and again) and ``secrecy`` (logs, errors, budgets).
 """
 
 from __future__ import annotations

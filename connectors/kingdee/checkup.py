@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from connectors import errors
 from connectors.base import Connector, Finding
+from connectors.checks import next_step
 from connectors.kingdee.config import KingdeeConfig
 from connectors.kingdee.documents import CUSTOMER_KEYS, FOLLOWED, FORMS, quoted
 
@@ -27,9 +28,7 @@ def findings(connector: Connector, query: Query) -> list[Finding]:
         try:
             rows = query(form, keys, only, 1)
         except errors.ConnectorError as error:
-            text = connector.manifest.messages.get(error.key)
-            fix_zh, fix_en = (text.fix_zh, text.fix_en) if text else (str(error), str(error))
-            return Finding(zh, en, False, fix_zh, fix_en, error.code)
+            return Finding(zh, en, False, *next_step(error, connector.manifest), error.code)
         if rows or not only:
             return Finding(zh, en, True)
         fix_zh, fix_en = (

@@ -52,6 +52,10 @@ class KingdeeSimulator(Simulator):
         """An account that signs each call."""
         return self.settings_for("signature", base_url)
 
+    def session_settings(self, base_url: str) -> dict[str, Any]:
+        """An account that signs in with a password."""
+        return self.settings_for("password", base_url)
+
     def settings_for(self, mode: str, base_url: str) -> dict[str, Any]:
         """An account that signs in this way: signature, app_secret, sign or password."""
         gate = self.gate

@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors import books, errors
 from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Status, Token, Verdict
+from connectors.checks import next_step
 from connectors.http import Response, Runtime, exact_json, interpret_status, judge
 from connectors.kingdee_cloud import access, documents, signin
 from connectors.kingdee_cloud.config import KingdeeCloudConfig
@@ -57,9 +58,7 @@ class KingdeeCloud(Sink):
                 ask()
                 found.append(Finding(zh, en, True))
             except errors.ConnectorError as error:
-                text = self.manifest.messages.get(error.key)
-                fix = (text.fix_zh, text.fix_en) if text else (str(error), str(error))
-                return [*found, Finding(zh, en, False, *fix, error.code)]
+                return [*found, Finding(zh, en, False, *next_step(error, self.manifest), error.code)]
         return found
 
     # -- calling
@@ -92,7 +91,7 @@ class KingdeeCloud(Sink):
         """The gateway speaks in statuses, what stands behind it in ``errcode``."""
         if response.status in _NO_ROUTE:
             action = "refresh_token" if request.auth else "config_error"
-            return Verdict(action, code=f"http {response.status}", hint="kingdee_cloud.route")
+            return Verdict(action, code=f"http {response.status}", hint="kingdee_cloud.route", later="kingdee_cloud.route")
         if response.status == 429 and not request.auth:
             return Verdict("throttle", code="http 429", wait=5.0)  # two tokens a minute
         if response.status == 401 and not request.auth:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from connectors import books, errors
 from connectors.base import Document, Finding, Money, Party, Receipt, Request, Sink, Token, Verdict
+from connectors.checks import next_step
 from connectors.http import Response, Runtime, exact_json, interpret_status, judge
 from connectors.money import fen
 from connectors.u8 import documents
@@ -55,9 +56,7 @@ class U8(Sink):
             try:
                 self._rows(name, "0")
             except errors.ConnectorError as error:
-                text = self.manifest.messages.get(error.key)
-                fix = (text.fix_zh, text.fix_en) if text else (str(error), str(error))
-                found.append(Finding(zh, en, False, *fix, error.code))
+                found.append(Finding(zh, en, False, *next_step(error, self.manifest), error.code))
                 return found
             found.append(Finding(zh, en, True))
         return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.base import Finding
+from connectors.checks import words
 from connectors.errors import ConnectorError
 from connectors.wukong.lists import TABLES
 from connectors.wukong.reading import WukongReader
@@ -86,13 +87,6 @@ def _usable(account: WukongReader, what_zh: str, what_en: str, step: Callable[[]
 
 
 def _failed(account: WukongReader, what_zh: str, what_en: str, error: ConnectorError) -> Finding:
-    """A failed step, in the manifest's words where it has some."""
-    said = account.manifest.messages.get(error.key)
-    return Finding(
-        f"{what_zh}：{said.zh if said else error.key}",
-        f"{what_en}: {said.en if said else error.key}",
-        False,
-        said.fix_zh if said else "检查服务地址和网络后重试",
-        said.fix_en if said else "Check the server address and the network, then try again",
-        code=error.code,
-    )
+    """A failed step, in words for people."""
+    (zh, en), fix = words(error, account.manifest)
+    return Finding(f"{what_zh}：{zh}", f"{what_en}: {en}", False, *fix, code=error.code)

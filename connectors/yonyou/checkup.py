@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors import errors
 from connectors.base import Finding
+from connectors.checks import next_step
 from connectors.yonyou.calls import YonyouCalls
 from connectors.yonyou.customers import LIST
 from connectors.yonyou.ledgers import ORDER, RECEIVABLE, records
@@ -60,7 +61,5 @@ def _probe(calls: YonyouCalls, zh: str, en: str, ask: Callable[[], Any]) -> Find
     try:
         ask()
     except errors.ConnectorError as error:
-        text = calls.manifest.messages.get(error.key)
-        fix_zh, fix_en = (text.fix_zh, text.fix_en) if text else (str(error), str(error))
-        return Finding(zh, en, False, fix_zh, fix_en, error.code)
+        return Finding(zh, en, False, *next_step(error, calls.manifest), error.code)
     return Finding(zh, en, True)

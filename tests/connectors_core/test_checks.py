@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from connectors import settings
 from connectors.base import Config, secret_fields
-from connectors.checks import LATER, Checks, fix_of, tried
+from connectors.checks import LATER, Checks, fix_of, next_step, tried
 from connectors.errors import ConfigError, Gone, InvalidRecord, Unavailable
 from connectors.registry import entries, get
 
@@ -47,6 +47,14 @@ def test_an_error_without_words_of_its_own_is_for_later_or_has_the_connectors_ow
     assert fix_of(MESSAGES, Unavailable()) == LATER
     zh, en = fix_of(MESSAGES, Unavailable(), "wecom.secret")
     assert MESSAGES["wecom.secret"].fix_zh in zh and MESSAGES["wecom.secret"].fix_en in en
+
+
+def test_a_fault_with_shared_words_has_those_in_both_languages_and_no_key_is_shown():
+    refused = Unavailable("error.token_refused", code="40014", times=3)
+    for zh, en in (fix_of(MESSAGES, refused, "wecom.secret"), next_step(refused, get("wecom").manifest)):
+        assert "稍后自动再试" in zh and "tried again by itself" in en
+        assert "error." not in zh + en and "{" not in zh + en
+    assert "连续拒绝了 3 个" in fix_of(MESSAGES, refused)[0] and "refused 3 tokens" in fix_of(MESSAGES, refused)[1]
 
 
 @pytest.mark.parametrize("name", [name for name, entry in entries().items() if entry.manifest.messages])

@@ -12,7 +12,7 @@ import requests
 from structlog.testing import capture_logs
 
 from connectors import errors
-from connectors.base import Request, Token
+from connectors.base import Request, Token, Verdict
 from connectors.http import INLINE_WAITS, RENEWALS, Response, at, interpret_status, utc_now
 from connectors.tokens import MemoryTokens
 
@@ -251,6 +251,20 @@ def test_tokens_that_all_die_come_to_an_end_and_are_tried_again_later(platform: 
     assert [asked["headers"]["Auth"] for asked in session.asked] == ["t1", "t2", "t3", "t4"]
     assert caught.value.key == "error.token_refused" and caught.value.final and caught.value.params["times"] == 3
     assert clock.slept == list(RENEWALS[1:])
+
+
+@pytest.mark.parametrize("later", [None, "demo.moved"])
+def test_what_only_a_person_can_do_is_not_said_of_tokens_that_are_tried_again(platform: Any, later: str | None) -> None:
+    """A hint is for whoever must act; of a fault that passes people read the shared text, or what the code has for it."""
+    connector, _ = platform(*[coded(40014)] * 99)
+    connector.interpret = lambda *_: Verdict("refresh_token", code="40014", hint="demo.reauth", later=later)
+    with pytest.raises(errors.Unavailable) as caught:
+        connector.http.get("things")
+    assert caught.value.key == (later or "error.token_refused")
+    connector.fetch_token = lambda: None
+    with pytest.raises(errors.ReauthNeeded) as asked:
+        connector.http.get("things")
+    assert asked.value.key == "demo.reauth"
 
 
 def test_a_platform_that_also_fails_in_between_gives_no_more_renewals(platform: Any) -> None:

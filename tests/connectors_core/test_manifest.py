@@ -85,6 +85,16 @@ MISTAKES: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("unknown action", put("errors", "table", value={"1": {"do": "try_again"}}), "errors.table.1.do: "),
     ("rule without action", put("errors", "table", value={"1": {"wait": "1s"}}), "errors.table.1.do: is missing"),
     ("hint without text", put("errors", "table", value={"1": {"do": "gone", "hint": "plain.x"}}), "has no text under messages"),
+    (
+        "later without text",
+        put("errors", "table", value={"1": {"do": "refresh_token", "later": "plain.x"}}),
+        "has no text under",
+    ),
+    (
+        "later of no token",
+        put("errors", "table", value={"1": {"do": "gone", "later": "plain.closed"}}),
+        "goes with do: refresh_tok",
+    ),
     ("document without steps", put("documents", "bill", "steps", value=[]), "documents.bill.steps: "),
     ("message without next step", drop("messages", "plain.closed", "fix_en"), "messages.plain.closed.fix_en: is missing"),
     ("unknown level", put("capabilities", value={"x": {"title": TITLE, "level": "yes"}}), "capabilities.x.level: "),

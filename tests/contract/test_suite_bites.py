@@ -627,7 +627,8 @@ def test_every_scenario_has_a_connector_that_fails_it() -> None:
     from tests.contract.test_follow_bites import BROKEN as FOLLOWING
     from tests.contract.test_hand_bites import BROKEN as HANDING
     from tests.contract.test_listen_bites import BROKEN as LISTENING
+    from tests.contract.test_renew_bites import BROKEN as RENEWING
     from tests.contract.test_rotate_bites import BROKEN as ROTATING
 
-    bitten |= {name for _, name in [*FOLLOWING, *HANDING, *LISTENING, *ROTATING]}
+    bitten |= {name for _, name in [*FOLLOWING, *HANDING, *LISTENING, *RENEWING, *ROTATING]}
     assert {rule.check.__name__ for rule in RULES} == bitten

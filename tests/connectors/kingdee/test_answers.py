@@ -99,7 +99,7 @@ def test_a_lost_session_is_renewed_a_few_times_and_then_left_for_later(sim, conn
     try:
         assert connect("password").send(document()).complete and times < 9
     except errors.Unavailable as error:
-        assert error.key == "kingdee.session" and error.final and times == 9
+        assert error.key == "error.token_refused" and error.final and times == 9
     assert sim.calls[SAVE] - before == asked
     assert sum(count for path, count in sim.calls.items() if "ValidateUser" in path) == asked + 1
 

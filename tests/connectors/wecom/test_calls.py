@@ -51,7 +51,7 @@ def test_tokens_that_die_at_once_are_replaced_a_few_times_and_then_left_for_late
     corp.sim.kill_tokens()
     with pytest.raises(errors.Unavailable) as caught:
         source.http.get(FOLLOW)
-    assert (caught.value.key, caught.value.code, caught.value.final) == ("wecom.token", "40014", True)
+    assert (caught.value.key, caught.value.code, caught.value.final) == ("error.token_refused", "40014", True)
     assert corp.calls("gettoken") == 4 and corp.calls(FOLLOW) == 5
 
 

@@ -89,7 +89,7 @@ def test_a_dead_token_is_renewed_whichever_way_it_is_said(sim, connect) -> None:
     sim.answers["orgunit"] = ["310036"]
     assert all(finding.ok for finding in sink.check())
     sim.answers["merchant"] = ["310036"] * 5
-    with pytest.raises(errors.Unavailable, match=r"yonyou\.token"):
+    with pytest.raises(errors.Unavailable, match=r"error\.token_refused"):
         sink.fetch_one("customer", "X")
 
 
