@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 PARTS = ("hub/identity/normal", "hub/identity/core")
 AS_THEY_ARE = {"__init__.py", "forms.py", "features.py", "memory.py"}
 """msgspec reads the full types of what is stored, which a compiled class no longer tells; tests change the store in memory."""
-# The packages that the files import are not there yet when they are compiled.
+# Of the packages that the files import only msgspec is there when they are compiled (see build-system in pyproject.toml).
 FLAGS = ("--ignore-missing-imports", "--no-warn-unused-ignores")
 
 
@@ -28,7 +28,7 @@ def extensions() -> list[Extension]:
 
         made = mypycify([*FLAGS, *sources], opt_level="1", debug_level="0", group_name="hub.identity.compiled")
     except (Exception, SystemExit) as error:
-        print(f"the core of identity is not compiled: {error}", file=sys.stderr)
+        sys.stderr.write(f"the core of identity is not compiled: {error}\n")
         return []
     for extension in made:
         extension.optional = True
