@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,16 +13,13 @@ from pydantic import ValidationError
 
 from config.settings import Settings
 from connectors import errors, registry
-from connectors.base import DOCUMENTS, Credential, Document, DocumentLine, Money, Party, RawRequest
-from connectors.budgets import MemoryBudgets
+from connectors.base import DOCUMENTS, Credential, Money, RawRequest
 from connectors.chanjet import documents, messages
 from connectors.chanjet.connector import signature
 from connectors.chanjet.simulator import ChanjetSimulator, sealed
-from connectors.http import Runtime
-from connectors.sandbox import Served
 from connectors.tokens import MemoryTokens
+from tests.connectors.finance import NOW, connected, made, samples
 
-NOW = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
 OFFICIAL = (
     "Ww/5c2K+8uJS8F9Z2Gsi3fDvHEhsUNktFRyJZdjSqjeGV8SzbnCiv2oSwRoTft2T6NsHviUS3zHqYwvKVsgOfNR6QVOzerfB+9LekYqf4iGp+D7kKA+v2Mx"
     "Pl84gWB7yJAa10JjEkzZkcb3SL9kLE5ngmJ6furfOXMbls4jg07CN2TaokUDrQudvpX6yAKoEvAHmV2KJBrk/1g/AjxVtSt8rp0Dn/rQn/c1gUVA6cgs9PK"
@@ -40,14 +36,6 @@ def sim() -> ChanjetSimulator:
     return ChanjetSimulator(now=lambda: NOW)
 
 
-@pytest.fixture
-def url(sim) -> Iterator[str]:
-    served = Served(sim)
-    sim.app.logger.disabled = True
-    yield served.url
-    served.close()
-
-
 class Account:
     """One saved account: its settings, and what is kept of its credentials."""
 
@@ -59,15 +47,8 @@ class Account:
         self.tokens = MemoryTokens(sim.now, kept=self.kept, spending=self.spending)
 
     def __call__(self, *, restarted: bool = False, **changes: Any) -> Any:
-        kind = registry.get("chanjet").load()
-
-        def sleep(seconds: float) -> None:
-            self.sim.offset += timedelta(seconds=seconds)
-
         fresh = MemoryTokens(self.sim.now, kept=self.kept, spending=self.spending)
-        tokens = fresh if restarted else self.tokens
-        runtime = Runtime(clock=self.sim.now, sleep=sleep, tokens=tokens, budgets=MemoryBudgets([]))
-        return kind(kind.Config(**{**self.settings, **changes}), runtime)
+        return connected(self.sim, {**self.settings, **changes}, tokens=fresh if restarted else self.tokens)
 
 
 @pytest.fixture
@@ -75,16 +56,7 @@ def account(sim, url) -> Account:
     return Account(sim, url)
 
 
-def document(kind: str = "receivable", number: str = "AR1", *fen: int, code: str = "C000000001", **line: Any) -> Document:
-    lines = tuple(
-        DocumentLine(f"服务{i}", Money(amount), **{"tax_rate": "13", **line}) for i, amount in enumerate(fen or (11_300,))
-    )
-    amount = Money(sum(each.amount.minor for each in lines))
-    return Document(kind, number, date(2026, 11, 2), amount, Party(code, "杭州云杉软件有限公司"), lines, note="deal 7001")
-
-
-def made(sim, number: str) -> list[dict[str, Any]]:
-    return [entry for entry in sim.ledger if entry["number"] == number]
+document = samples()
 
 
 # ---------------------------------------------------------------- getting in
@@ -448,6 +420,6 @@ def test_in_the_hub_a_ticket_arrives_an_account_is_saved_first_and_restarts_cost
 
 
 def test_the_lines_of_a_document_say_what_is_wrong_with_them(account) -> None:
-    for line in ({"quantity": "many"}, {"tax_rate": "130"}):
+    for line in ({"quantity": "many"}, {"rate": "130"}):
         with pytest.raises(errors.Rejected, match=r"chanjet\.line"):
             documents.voucher(account().config, document("receivable", "L1", 100, **line), "C1")

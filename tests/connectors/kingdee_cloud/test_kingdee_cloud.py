@@ -4,8 +4,7 @@ Traps of the fact sheet, section 2.5; vectors of set 3."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,15 +12,13 @@ import requests
 from pydantic import ValidationError
 
 from connectors import errors, registry
-from connectors.base import Document, DocumentLine, Money, Party, Request
-from connectors.budgets import MemoryBudgets
-from connectors.http import Response, Runtime, as_error
+from connectors.base import Document, Money, Party, Request
+from connectors.http import Response, as_error
 from connectors.kingdee_cloud import signin
 from connectors.kingdee_cloud.simulator import KingdeeCloudSimulator
-from connectors.sandbox import Served
 from connectors.tokens import MemoryTokens
+from tests.connectors.finance import NOW, connected, made, samples
 
-NOW = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
 STAMP, NONCE = "1700000000000", "1234567890"
 APP_SIGNATURE = "ZDljMTI3NGIyNTE1MTRkYzlkNjc1MDNhYjUzMzgzNWMyY2M4YTdjMzdmNmM3YTVlNDkxMTkzNjdiOTFjNzUyZQ=="
 
@@ -29,14 +26,6 @@ APP_SIGNATURE = "ZDljMTI3NGIyNTE1MTRkYzlkNjc1MDNhYjUzMzgzNWMyY2M4YTdjMzdmNmM3YTV
 @pytest.fixture
 def sim() -> KingdeeCloudSimulator:
     return KingdeeCloudSimulator(now=lambda: NOW)
-
-
-@pytest.fixture
-def url(sim) -> Iterator[str]:
-    served = Served(sim)
-    sim.app.logger.disabled = True
-    yield served.url
-    served.close()
 
 
 class Account:
@@ -47,14 +36,9 @@ class Account:
         self.tokens = MemoryTokens(sim.now)
 
     def __call__(self, **changes: Any) -> Any:
-        kind = registry.get("kingdee_cloud").load()
-
-        def sleep(seconds: float) -> None:
-            self.sim.offset += timedelta(seconds=seconds)
-
         tokens = MemoryTokens(self.sim.now) if changes else self.tokens
-        runtime = Runtime(clock=lambda: self.sim.now() + self.shift, sleep=sleep, tokens=tokens, budgets=MemoryBudgets([]))
-        return kind(kind.Config(**{**self.sim.settings(self.url), **changes}), runtime)
+        settings = {**self.sim.settings(self.url), **changes}
+        return connected(self.sim, settings, clock=lambda: self.sim.now() + self.shift, tokens=tokens)
 
 
 @pytest.fixture
@@ -62,16 +46,7 @@ def account(sim, url) -> Account:
     return Account(sim, url)
 
 
-def document(kind: str = "receivable", number: str = "AR1", *fen: int, code: str = "C000000001", **line: Any) -> Document:
-    lines = tuple(
-        DocumentLine(f"服务{i}", Money(amount), **{"tax_rate": "13", **line}) for i, amount in enumerate(fen or (11_300,))
-    )
-    amount = Money(sum(each.amount.minor for each in lines))
-    return Document(kind, number, date(2026, 11, 2), amount, Party(code, "杭州云杉软件有限公司"), lines, note="deal 7001")
-
-
-def made(sim, number: str) -> list[dict[str, Any]]:
-    return [entry for entry in sim.ledger if entry["number"] == number]
+document = samples()
 
 
 # ---------------------------------------------------------------- getting in
@@ -377,6 +352,6 @@ def test_other_kinds_currencies_and_numbers_are_refused(account) -> None:
     dollars = Document("receivable", "D1", date(2026, 11, 2), Money(100, "USD"), Party("C1", "x"))
     with pytest.raises(errors.Rejected, match="currency"):
         account().find(dollars)
-    for line in ({"quantity": "many"}, {"tax_rate": "130"}):
+    for line in ({"quantity": "many"}, {"rate": "130"}):
         with pytest.raises(errors.Rejected, match=r"kingdee_cloud\.line"):
             account().send(document("receivable", "L1", 100, **line))

@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 
-from connectors import errors, registry
-from connectors.base import Document, DocumentLine, Money, Party
-from connectors.budgets import MemoryBudgets
-from connectors.http import Runtime
-from connectors.sandbox import Served
+from connectors import errors
+from connectors.base import Money
 from connectors.u8 import documents
 from connectors.u8.simulator import U8Simulator
+from tests.connectors.finance import NOW, connected, made, samples
 
 
 @pytest.fixture
 def sim() -> U8Simulator:
-    return U8Simulator(now=lambda: datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC))
-
-
-@pytest.fixture
-def url(sim) -> Iterator[str]:
-    served = Served(sim)
-    sim.app.logger.disabled = True
-    yield served.url
-    served.close()
+    return U8Simulator(now=lambda: NOW)
 
 
 @pytest.fixture
 def connect(sim, url):
     def make(**changes: Any) -> Any:
-        kind = registry.get("u8").load()
-
-        def sleep(seconds: float) -> None:
-            sim.offset += timedelta(seconds=seconds)
-
-        runtime = Runtime(clock=sim.now, sleep=sleep, budgets=MemoryBudgets([]))
-        return kind(kind.Config(**{**sim.settings(url), **changes}), runtime)
+        return connected(sim, {**sim.settings(url), **changes})
 
     return make
 
 
-def document(kind: str = "receivable", number: str = "AR1", *fen: int, code: str = "C000000001", rate: str = "13") -> Document:
-    lines = tuple(DocumentLine(f"服务{i}", Money(amount), tax_rate=rate) for i, amount in enumerate(fen or (1_130_000,)))
-    amount = Money(sum(line.amount.minor for line in lines))
-    return Document(kind, number, date(2026, 11, 2), amount, Party(code, "杭州云杉软件有限公司"), lines, note="deal 7001")
-
-
-def made(sim, number: str) -> list[dict[str, Any]]:
-    return [entry for entry in sim.ledger if entry["number"] == number]
+document = samples(amount=1_130_000)
 
 
 @pytest.mark.parametrize("kind", ["receivable", "settlement", "sales_order"])
