@@ -103,7 +103,7 @@ def _general(row: Mapping[str, Any], schema: Schema) -> tuple[str, dict[str, Any
 def _own(row: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:
     """A row of the hub's own exchange format."""
     moment = row.get("updated_at")
-    at = int(datetime.fromisoformat(moment).timestamp()) if moment else 0
+    at = int(datetime.fromisoformat(moment.replace("/", "-")).timestamp()) if moment else 0
     return f"{row.get('source') or ''}:{row.get('shop') or ''}", rows.record(dict(row)) | {"at": at}, str(row["rid"])
 
 

@@ -19,26 +19,40 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
     a buyer's id makes it an order (name, phones and address are the receiver's), an id of a chat account makes its name a
     nickname, anything else is what somebody typed.
     """
-    ids = row.get("ids") or {}
-    source = str(row.get("source") or "")
-    scope = f"{source}:{row.get('shop') or ''}"
-    fields: dict[str, Any] = {name: row[name] for name in _SAME if row.get(name)}
-    fields["kind"] = row.get("kind") or "unknown"
-    if any(name in ids for name in _BUYER_IDS):
-        fields |= {"receiver": row.get("name") or "", "receiver_phones": row.get("phones") or [], "nick": row.get("nick") or ""}
+    ids = {kind: text for kind, value in (row.get("ids") or {}).items() if (text := _text(value))}
+    cell = {name: _text(value) for name, value in row.items() if not isinstance(value, list | dict)}
+    source = cell.get("source", "")
+    scope = f"{source}:{cell.get('shop', '')}"
+    name, phones = cell.get("name", ""), _texts(row.get("phones"))
+    fields: dict[str, Any] = {kept: cell.get(kept, "") for kept in _SAME}
+    fields["kind"] = cell.get("kind") or "unknown"
+    if any(kind in ids for kind in _BUYER_IDS):
+        fields |= {"receiver": name, "receiver_phones": phones, "nick": cell.get("nick", "")}
     else:
-        name = "nick" if any(kind in ids for kind in _ACCOUNT_IDS) and "id" not in ids else "display_name"
-        fields |= {name: row.get("name") or "", "phones": [*(row.get("phones") or ()), *(row.get("remark_mobiles") or ())]}
-        fields |= {"receiver": row.get("receiver") or ""}
-    fields["aliases"] = [row["remark"]] if row.get("remark") else []
-    fields["company"] = fields.get("company") or row.get("remark_corp_name") or ""
-    fields |= {"emails": row.get("emails") or [], "tax_id": row.get("credit_code") or "", "note": row.get("description") or ""}
+        chosen = any(kind in ids for kind in _ACCOUNT_IDS) and "id" not in ids
+        fields |= {"nick" if chosen else "display_name": name, "phones": phones + _texts(row.get("remark_mobiles"))}
+        fields["receiver"] = cell.get("receiver", "")
+    fields["aliases"] = _texts(row.get("remark"))
+    fields["company"] = fields["company"] or cell.get("remark_corp_name", "")
+    fields |= {"emails": _texts(row.get("emails")), "tax_id": cell.get("credit_code", ""), "note": cell.get("description", "")}
     return {
         "kind": "customer",
         "id": row["rid"],
         "fields": {k: v for k, v in fields.items() if v},
         "keys": _keys(ids, source, scope),
     }
+
+
+def _text(value: Any) -> str:
+    """A cell as text, '' for none; a number without a fraction that only its type has given it."""
+    if value is None or isinstance(value, bool):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _texts(value: Any) -> list[str]:
+    """Cells as texts; a single one may stand without a list."""
+    return [text for item in (value if isinstance(value, list) else [value]) if (text := _text(item))]
 
 
 def _keys(ids: dict[str, str], source: str, scope: str) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.identity.core.features import CONTACT, NICK, OWN, RECEIVER, Features, Named
 from hub.identity.normal import addresses, codes, names, orgs, phones, remarks
+from hub.identity.normal.cells import said
 from hub.identity.normal.forms import NOWHERE, Name, Place
 from hub.identity.normal.text import plain
 
@@ -16,6 +17,7 @@ ACCOUNTS = frozenset({"unionid", "openid", "external_userid"})
 _FIELDS = {"phone": "phones", "email": "emails", "credit_code": "tax_id"}
 """Kinds of keys whose values are what the fields of these names hold."""
 _GENDER = {"1": "m", "2": "f", "m": "m", "f": "f", "male": "m", "female": "f", "男": "m", "女": "f", "男性": "m", "女性": "f"}
+_LISTS = frozenset({"phones", "receiver_phones", "emails", "aliases"})
 _GIVEN = ("province", "city", "district", "town")
 _PHONE = re.compile(r"(?<!\d)1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -24,7 +26,7 @@ _PLACE = re.compile(r"(?:收货地址|收货|地址|住址|住)[:：\s]*(\S.{5,}
 
 def extract(record: dict[str, Any], at: int = 0, source: str = "") -> Features:
     """Features of a record. at: seconds since 1970; source: what tells one list of customers from another."""
-    fields = _unswapped(_with_keys(record))
+    fields = _unswapped(_said(_with_keys(record)))
     found = Features(source=source, at=at, proofs=_proofs(record))
     found.kind = _kind(fields)
     found.order = bool(fields.get("receiver_phones"))
@@ -58,11 +60,33 @@ def _with_keys(record: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields whose cells say something, without labels."""
+    found = {name: _cell(name, value) for name, value in fields.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def _cell(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return said(value)
+    return [cell for cell in map(said, value) if cell] if name in _LISTS else value
+
+
 # -- cells in the wrong place
 
 
 def _is_number(text: str) -> bool:
     return bool(phones.phones(text).found)
+
+
+def _read(text: str) -> Name | None:
+    """What a cell with a name says, also where more than the name stands in it (采购-王建国, 王建国13812345678)."""
+    name = names.name(text)
+    if name is None or name.kind != "nick":
+        return name
+    read = remarks.remark(text)
+    whole = [found for found in read.names if found.kind == "full"]
+    return whole[0] if len(whole) == 1 and not read.orgs else name
 
 
 def _person(text: str) -> bool:
@@ -115,7 +139,7 @@ def _kind(fields: dict[str, Any]) -> str:
         return "person"
     if orgs.is_organisation(name):
         return "company"
-    told = names.name(name)
+    told = _read(name)
     if told is None:
         return ""
     office = any((mail := codes.mail(value)) and mail.office for value in fields.get("emails", ()))
@@ -191,7 +215,10 @@ def _names(found: Features, fields: dict[str, Any], record: dict[str, Any]) -> N
     chosen = {kind for kind, _, _ in record.get("keys", ())}
     if chosen & ACCOUNTS and "platform_id" not in chosen and not nick:
         display, nick = "", display
-    _add_name(found, OWN, display)
+    if display and (read := _read(display)) is not None and read.kind == "full" and read != names.name(display):
+        _remark(found, display, OWN)
+    else:
+        _add_name(found, OWN, display)
     if not found.kind and display:
         _add_orgs(found, [display])
     for alias in fields.get("aliases", ()):

@@ -14,6 +14,11 @@ from hub.identity.normal.text import is_han, plain, sound, sounds
 _TITLE = re.compile(f"(?:{alternatives('titles', 'male', 'female')})$")
 _BRACKETS = re.compile(r"[(（【\[<「][^)）】\]>」]*[)）】\]>」]?")
 _NOISE = re.compile(r"[^\w\s·•・.'-]|_", re.UNICODE)
+_HIDDEN = re.compile(
+    rf"([㐀-鿿]{{1,2}}?)(?:[*xX×○●◯•■█_#]{{1,4}}|[.。-]{{2,4}}|某{{1,2}})({alternatives('titles', 'male', 'female')})?"
+)
+"""What platforms put for the rest of a name: 张**, 张某, 张○○, 张xx先生."""
+_TRIMMED = re.compile(r"(?:[a-z]{1,12}|\d{1,3})?([㐀-鿿]{2,5})(?:[a-z]{1,12}|\d{1,3})?")
 _MASKED = re.compile(r"([^*＊]*)[*＊]+([^*＊]*)")
 _DOTS = re.compile(r"[·•・.]")
 
@@ -22,21 +27,25 @@ _DOTS = re.compile(r"[·•・.]")
 def name(value: str) -> Name | None:
     """What a cell with a name says; None when it says nothing."""
     text = plain(value)
-    if "*" in text:
-        return _mask(text)
     if text.lower() in PLACEHOLDERS:
         return None
-    text = _NOISE.sub("", _BRACKETS.sub(" ", text)).strip(" -.'")
+    if hidden := _hidden(text.replace(" ", "")):
+        return hidden
+    if "*" in text:
+        return _mask(text)
+    text = _NOISE.sub("", _BRACKETS.sub(" ", text).strip() or text).strip(" -.'")
     compact = text.replace(" ", "").lower()
     if not compact or compact in PLACEHOLDERS:
         return None
     if is_han(compact):
         return _chinese(compact)
     if _DOTS.search(compact) and is_han(joined := _DOTS.sub("", compact)):
-        return Name("full", joined, "", joined, ((sounds(joined), ""),))
+        own = full(joined) if _DOTS.split(compact)[0] in SURNAMES else None
+        return own or Name("full", joined, "", joined, ((sounds(joined), ""),))
     if text.isascii():
         return _letters(text)
-    return Name("nick", compact)
+    trimmed = _TRIMMED.fullmatch(compact)
+    return (trimmed and full(_without_mark(trimmed[1]))) or Name("nick", compact)
 
 
 def full(compact: str) -> Name | None:
@@ -73,7 +82,7 @@ def _chinese(compact: str) -> Name:
         if found := full(stem):
             return found._replace(gender=gender)
     stem = _without_mark(compact)
-    return full(stem) or full(compact) or Name("nick", compact)
+    return full(stem) or full(compact) or full(_after_mark(compact)) or Name("nick", compact)
 
 
 def strip_title(compact: str) -> tuple[str, str, str]:
@@ -89,6 +98,25 @@ def _without_mark(compact: str) -> str:
         if len(compact) - size >= 2 and compact[-size:] in MARKS:
             return compact[:-size]
     return compact
+
+
+def _after_mark(compact: str) -> str:
+    """客户张伟, 老张伟国, 张伟国收: a mark of one character only beside a name of three."""
+    for size in (4, 3, 2):
+        if 2 <= len(compact) - size <= 4 and compact[:size] in MARKS:
+            return compact[size:]
+    if len(compact) == 4:
+        return compact[1:] if compact[0] in MARKS else compact[:-1] if compact[-1] in "收" else ""
+    return ""
+
+
+def _hidden(compact: str) -> Name | None:
+    found = _HIDDEN.fullmatch(compact)
+    if not found or found[1] not in SURNAMES:
+        return None
+    surname = found[1]
+    stars = min(len(compact) - len(surname) - len(found[2] or ""), 3)
+    return Name("mask", surname + "*" * stars, surname, "", ((surname_sound(surname), ""),), GENDER.get(found[2] or "", ""))
 
 
 def _mask(text: str) -> Name | None:

@@ -16,6 +16,10 @@ _LATIN_FORM = re.compile(rf"(?:[\s,.]+|\b){LATIN_FORMS}\s*$", re.IGNORECASE)
 _BRANCH = re.compile(BRANCH)
 _LONGEST = max(map(len, TRADES))
 _BRACKETS = re.compile(r"[(\[]([^)\]]*)[)\]]")
+_QUOTES = str.maketrans("【】", "[]", "“”\"'《》「」")
+_ORNAMENT = re.compile(r"^[^\w(\[]+|[^\w)\]]+$")
+_AFTER = re.compile(r"^(.{2,}?(?:有限(?:责任)?公司|股份公司|集团公司))([^(\[].*)$")
+_BRANCH_IN_BRACKETS = re.compile(rf"[(\[]([^)\]]*{BRANCH[:-1]})[)\]]$")
 _LAW = re.compile(r"有限|股份|公司|集团|合伙|Ltd|LTD|Inc|LLC|CO\.")
 
 
@@ -27,7 +31,10 @@ def org(value: str) -> Org | None:
         return None
     if text.isascii():
         return _latin(text)
-    text = text.replace(" ", "").strip("-,，。.")
+    text = _ORNAMENT.sub("", text.translate(_QUOTES).replace(" ", ""))
+    if text.startswith("中国") and areas.head(text[2:])[0].province:
+        text = text[2:]
+    text = _BRANCH_IN_BRACKETS.sub(r"\1", _without_tail(text))
     text, branch = _branch(text)
     area, told = areas.Area(), False
     for found in _BRACKETS.finditer(text):
@@ -43,6 +50,13 @@ def org(value: str) -> Org | None:
     if not brand:
         return None
     return Org(brand.lower(), sounds(brand), trade, area.province, area.city, form, branch, _is_legal(form, branch))
+
+
+def _without_tail(text: str) -> str:
+    """Without a department, a person or a note that stands after the legal form; a branch stays."""
+    found = _AFTER.match(text)
+    whole = found is not None and found[1].count("(") == found[1].count(")")
+    return text if not found or not whole or _BRANCH.search(text) or _FORM.fullmatch(found[2]) else found[1]
 
 
 def _is_legal(form: str, branch: str) -> bool:

@@ -15,15 +15,23 @@ MOBILE = re.compile(r"1[3-9]\d{9}")
 PLACEHOLDERS = frozenset(words("no_phones"))
 """Numbers that people write where they have none. Numbers of all equal figures are refused by rule; the others that a
 company's own data is full of turn generic by their frequency."""
-_MASK = re.compile(r"(1[3-9]\d)[*xX＊]{4,5}(\d{4})")
-_LAST = re.compile(r"[*xX]{3,}(\d{4})")
+_STARS = "*xX•●○◯×█■_#~"
+_HIDES = re.compile(rf"[{_STARS}]{{2}}|\*|\.\.")
+_MASK = re.compile(rf"(1[3-9]\d)\d{{0,3}}(?:[{_STARS}]{{2,8}}|\.{{2,8}}|\*)(\d{{4}})")
+"""Three figures at least and the last four; how many stars stand between differs by platform."""
+_LAST = re.compile(rf"[{_STARS}]{{3,}}(\d{{4}})")
+_COUNTRY = re.compile(r"^(?:\+|00|0)?\(?86\)?\+?(?=1)")
+_HAN_DIGITS = str.maketrans("零〇一二三四五六七八九", "00123456789")
+_WRITTEN_OUT = re.compile(r"[零〇一二三四五六七八九\s-]{11,16}")
+_LOOKALIKE = str.maketrans("OolI|", "00111")
+_TYPED = re.compile(r"[\dOolI|\s+-]{11,16}")
 _LAND = re.compile(r"(0(?:10|2\d|[3-9]\d{2}))(\d{7,8})")
 _SERVICE = re.compile(r"(400|800)(\d{7})")
 _PRIVACY = re.compile(r"1[3-9]\d{9}\s*(?:[-#,，]|转|ext\.?)\s*\d{3,4}")
 _LOST = re.compile(r"\d(?:\.\d+)?E\+?\d{1,2}", re.IGNORECASE)
 _EXTENSION = re.compile(r"(?:转|ext\.?|分机|#|x)\s*(\d{1,6})$", re.IGNORECASE)
 _BRACKETED = re.compile(r"[(（【\[]([^)）】\]]*)[)）】\]]")
-_SPLIT = re.compile(r"[/、;；,，|\n]|或者?|\bor\b")
+_SPLIT = re.compile(r"[/、;；,，|&\n]|或者?|\bor\b")
 _NOT_DIGIT = re.compile(r"[^\d+]")
 _TAIL = re.compile(r"\.0+$")
 
@@ -63,10 +71,27 @@ def phones(value: str) -> Phones:
     found: dict[Phone, None] = {}
     refused: list[str] = []
     for part in _SPLIT.split(text):
+        if masked := _masked(part):
+            found[masked] = None
+            continue
         one = _one(part)
+        if one.refused == ("unreadable",):
+            one = _apart(part) or one
         found.update(dict.fromkeys(one.found))
         refused += one.refused
     return Phones(tuple(found), tuple(refused))
+
+
+def _apart(part: str) -> Phones | None:
+    """Several numbers with nothing but spaces between; None where something with figures is none (an extension, say)."""
+    found: list[Phone] = []
+    for word in part.split():
+        masked = _masked(word)
+        one = Phones((masked,), ()) if masked else _one(word)
+        if not one.found and re.search(r"\d", word):
+            return None
+        found += one.found
+    return Phones(tuple(found), ()) if len(found) > 1 else None
 
 
 def _mobile(digits: str) -> Phones:
@@ -76,9 +101,9 @@ def _mobile(digits: str) -> Phones:
 
 
 def _masked(text: str) -> Phone | None:
-    compact = re.sub(r"[\s-]", "", text).removeprefix("+86").removeprefix("86-")
-    if "*" not in compact and "x" not in compact.lower():
+    if not _HIDES.search(text):
         return None
+    compact = _COUNTRY.sub("", re.sub(r"[\s-]", "", text)).partition("转")[0]
     if found := _MASK.fullmatch(compact):
         return Phone("mask", found[1] + found[2])
     if found := _LAST.fullmatch(compact):
@@ -89,6 +114,10 @@ def _masked(text: str) -> Phone | None:
 def _one(part: str) -> Phones:
     """A part of a cell that holds at most one number."""
     text = part.strip()
+    if _WRITTEN_OUT.fullmatch(text):
+        text = text.translate(_HAN_DIGITS)
+    elif not text.isdigit() and _TYPED.fullmatch(text) and MOBILE.fullmatch(_COUNTRY.sub("", _typed(text))):
+        text = _typed(text)
     inner = _BRACKETED.search(text)
     if inner and not re.search(r"\d", inner[1]):
         text = _BRACKETED.sub("", text)
@@ -111,8 +140,15 @@ def _one(part: str) -> Phones:
     return Phones((), ("placeholder" if junk else "unreadable",))
 
 
+def _typed(text: str) -> str:
+    """With the figures that letters were typed for."""
+    return re.sub(r"[\s-]", "", text).translate(_LOOKALIKE)
+
+
 def _home(digits: str) -> str:
     """Without the country code and the trunk zero before a mobile number."""
+    if (bare := _COUNTRY.sub("", digits)) != digits and MOBILE.fullmatch(bare):
+        return bare
     if digits.startswith("+86"):
         digits = digits[3:]
     elif digits.startswith("0086"):
