@@ -19,8 +19,16 @@ def with_check(body: str) -> str:
 CODE = with_check("91330100MA27X5A12")
 
 
+WIDE = "".join(chr(ord(c) + 0xFEE0) for c in CODE)
+
+
 @pytest.mark.parametrize(
-    "value", [CODE, CODE.lower(), f" {CODE} ", f"{CODE[:8]} {CODE[8:]}", "".join(chr(ord(c) + 0xFEE0) for c in CODE)]
+    "value",
+    [
+        *(CODE, CODE.lower(), f" {CODE} ", f"{CODE[:8]} {CODE[8:]}", f"{CODE[:8]}-{CODE[8:]}", WIDE),
+        *(f"税号：{CODE}", f"统一社会信用代码 {CODE}", f"{CODE}（新）", f"'{CODE}", f"{CODE}。"),
+        *(CODE.replace("0", "O"), CODE.replace("1", "I"), CODE.replace("2", "Z")),
+    ],
 )
 def test_a_valid_code_in_many_ways(value: str) -> None:
     assert credit_code(value) == CODE
@@ -54,6 +62,15 @@ def test_a_mistyped_code_is_kept_apart() -> None:
         ("z.w+shop@qq.com", "z.w+shop@qq.com"),
         ("<zw@huamei.com.cn>", "zw@huamei.com.cn"),
         ("mailto:zw@qq.com", "zw@qq.com"),
+        *(
+            (text, "zw@qq.com")
+            for text in ("邮箱：zw@qq.com", "E-mail: zw@qq.com", "zw @ qq.com", "zw@@qq.com", "zw(at)qq.com")
+        ),
+        *((text, "zw@qq.com") for text in ("zw#qq.com", "zw@qq。com", "zw@qq,com", "zw@qq..com", "zw@qq.com。", "zw@qq.com/")),
+        *((text, "zw@qq.com") for text in ("张伟<zw@qq.com>", "zw@qq.com（备用）", "zw@qq.com 13812345679", "'zw@qq.com")),
+        ("zw@163.co", "zw@163.com"),
+        ("zw@gmial.com", "zw@gmail.com"),
+        ("zw@huamei.co", "zw@huamei.co"),
     ],
 )
 def test_mailboxes(value: str, address: str) -> None:
@@ -96,7 +113,7 @@ def test_free_mailboxes() -> None:
     assert not mail("zw@huamei.cn").free  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("value", ["", " ", "无", "-", "0", "null", "undefined", "AA**bc", "N/A"])
+@pytest.mark.parametrize("value", ["", " ", "无", "-", "0", "null", "undefined", "AA**bc", "N/A", "?", "（无）", "#N/A"])
 def test_no_handle(value: str) -> None:
     assert handle(value) == ""
 

@@ -65,3 +65,28 @@ def found(*given_keys: tuple[str, str, str], **fields: Any) -> set[tuple[str, st
 )
 def test_keys_of_a_record(given_keys: Any, fields: Any, expected: Any) -> None:
     assert found(*given_keys, **fields) == expected
+
+
+def looked(**fields: Any) -> tuple[set[str], set[str], set[str]]:
+    """Kinds of the keys of brands that a company stores, looks for, and only counts."""
+    made = keys(of_profile("1|x", extract(record(kind="company", **fields))))
+    return tuple({kind for kind, _ in part if kind in BRANDS} for part in made)  # type: ignore[return-value]
+
+
+BRANDS = {"brand", "brand+area", "placeless"}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"display_name": "杭州华美科技有限公司"}, {"display_name": "华美科技", "address": "浙江省杭州市文三路1号"}]
+)
+def test_a_company_looks_for_its_brand_where_it_is(fields: dict[str, str]) -> None:
+    assert looked(**fields) == ({"brand", "brand+area"}, {"brand+area", "placeless"}, {"brand"})
+
+
+def test_a_company_whose_place_nobody_knows_looks_everywhere() -> None:
+    assert looked(display_name="华美科技") == ({"brand", "placeless"}, {"brand"}, set())
+
+
+def test_a_branch_looks_for_the_whole_as_well() -> None:
+    made = keys(of_profile("1|x", extract(record(kind="company", display_name="杭州华美科技有限公司宁波分公司"))))
+    assert {("brand+area", "huamei 宁波"), ("brand+area", "huamei 杭州")} <= set(made.looked)

@@ -42,6 +42,20 @@ from hub.identity.normal.names import name
         ("张伟老客户", "张伟", "张", ("zhang", "wei")),
         ("🌸刘江海", "刘江海", "刘", ("liu", "jianghai")),
         ("李强", "李强", "李", ("li", "qiang")),
+        ("【张伟】", "张伟", "张", ("zhang", "wei")),
+        ("张.伟国", "张伟国", "张", ("zhang", "weiguo")),
+        ("张伟1", "张伟", "张", ("zhang", "wei")),
+        ("02张伟", "张伟", "张", ("zhang", "wei")),
+        ("AAA张伟", "张伟", "张", ("zhang", "wei")),
+        ("VIP张伟", "张伟", "张", ("zhang", "wei")),
+        ("Kevin 张伟", "张伟", "张", ("zhang", "wei")),
+        ("张伟Kevin", "张伟", "张", ("zhang", "wei")),
+        ("客户张伟", "张伟", "张", ("zhang", "wei")),
+        ("老张伟国", "张伟国", "张", ("zhang", "weiguo")),
+        ("张伟国收", "张伟国", "张", ("zhang", "weiguo")),
+        ("张伟国代收", "张伟国", "张", ("zhang", "weiguo")),
+        ("张建新", "张建新", "张", ("zhang", "jianxin")),
+        ("欧阳建新", "欧阳建新", "欧阳", ("ouyang", "jianxin")),
     ],
 )
 def test_whole_names(value: str, text: str, surname: str, sounds: tuple[str, str]) -> None:
@@ -75,7 +89,18 @@ def test_titles_tell_the_surname_alone(value: str, surname: str, gender: str) ->
 
 @pytest.mark.parametrize(
     ("value", "surname", "given"),
-    [("张**", "张", ""), ("陈*", "陈", ""), ("高*明", "高", "明"), ("*伟", "", "伟"), ("小**", "", ""), ("欧**", "欧", "")],
+    [
+        *(
+            ("张**", "张", ""),
+            ("陈*", "陈", ""),
+            ("高*明", "高", "明"),
+            ("*伟", "", "伟"),
+            ("小**", "", ""),
+            ("欧**", "欧", ""),
+        ),
+        *((shown, "张", "") for shown in ("张某", "张某某", "张xx", "张XX", "张○○", "张××", "张●●", "张..", "张…", "张**先生")),
+        ("欧阳某", "欧阳", ""),
+    ],
 )
 def test_masks(value: str, surname: str, given: str) -> None:
     found = name(value)
@@ -147,3 +172,9 @@ def test_nicknames_are_no_names(value: str) -> None:
     found = name(value)
     assert found is not None
     assert found.kind == "nick"
+
+
+def test_a_title_behind_a_mask_tells_the_gender() -> None:
+    found = name("张**女士")
+    assert found is not None
+    assert (found.kind, found.text, found.gender) == ("mask", "张**", "f")
