@@ -3,25 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# What the installation compiles, when there is a C compiler: it is made anew when one of these changes.
-COMPILED := setup.py $(wildcard hub/identity/normal/*.py hub/identity/core/*.py)
-
 .PHONY: install demo serve test lint bench bench-identity soak day format clean
 
-$(BIN)/python:
+$(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.base: pyproject.toml $(COMPILED) | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(COMPILED) | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(VENV)/.base
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[distributed,dev]'
-	@touch $@ $(VENV)/.base
+	@touch $@
 
-$(VENV)/.bench: pyproject.toml $(COMPILED) | $(BIN)/python
+$(VENV)/.bench: pyproject.toml $(VENV)/.base
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[distributed,dev,bench]'
-	@touch $@ $(VENV)/.dev $(VENV)/.base
+	@touch $@
 
 install: $(VENV)/.base
 
@@ -58,4 +53,3 @@ format: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build
-	find hub -name '*.so' -delete

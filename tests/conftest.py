@@ -24,7 +24,6 @@ if str(ROOT) not in sys.path:  # harnesses are imported as tests.…, also by pr
 
 def pytest_configure(config: pytest.Config) -> None:
     """Each process of a parallel run (pytest -n) has a PostgreSQL database of its own, made anew."""
-    _nothing_outdated()
     url, worker = os.environ.get("HUB_TEST_POSTGRES"), os.environ.get("PYTEST_XDIST_WORKER")
     if not url or not worker:
         return
@@ -40,14 +39,6 @@ def pytest_configure(config: pytest.Config) -> None:
             conn.execute(text(f'CREATE DATABASE "{own}"'))
         engine.dispose()
         os.environ["HUB_TEST_POSTGRES"] = make_url(url).set(database=own).render_as_string(hide_password=False)
-
-
-def _nothing_outdated() -> None:
-    """What setup.py has compiled stands before its source, also when that has changed since."""
-    for built in (ROOT / "hub").rglob("*.so"):
-        source = built.with_name(built.name.partition(".")[0] + ".py")
-        if source.exists() and source.stat().st_mtime > built.stat().st_mtime:
-            pytest.exit(f"{source} is newer than what was compiled of it: make test, or delete hub/**/*.so", returncode=3)
 
 
 @pytest.hookimpl(wrapper=True)
