@@ -8,6 +8,7 @@ from hub.identity.core import score_company, score_other, score_person
 from hub.identity.core.score import Context, Score
 from hub.identity.core.store import Evidence
 from hub.identity.core.unit import Unit
+from hub.identity.normal.areas import overlap
 
 ASKED = -1.0
 """Bits that a name alone, or a masked number alone, reaches at most: it may raise a question, and never merges."""
@@ -35,7 +36,7 @@ def forbidden(a: Unit, b: Unit, context: Context) -> str:
 def _apart(a: set[str], b: set[str], one: Unit, other: Unit) -> bool:
     """Two branches of different places, or a branch and a whole company of the same brand."""
     if a and b:
-        return "*" not in a and "*" not in b and not a & b
+        return "*" not in a and "*" not in b and not any(overlap(x, y) for x in a for y in b)
     whole = other if a else one
     return bool(a or b) and any(org.legal or org.trade or org.province for org in whole.orgs)
 

@@ -86,7 +86,10 @@ def _read(text: str) -> Name | None:
         return name
     read = remarks.remark(text)
     whole = [found for found in read.names if found.kind == "full"]
-    return whole[0] if len(whole) == 1 and not read.orgs else name
+    if len(whole) != 1 or read.orgs:
+        return name
+    # 遵义任发 may be a town and a brand.
+    return whole[0] if not read.city or names.usual(whole[0]) else name
 
 
 def _person(text: str) -> bool:
@@ -101,14 +104,16 @@ def _unswapped(fields: dict[str, Any]) -> dict[str, Any]:
         return fields
     if name[0] in "+01０１'（(" and _is_number(name):
         cells = fields.get("phones", ())
-        if len(cells) == 1 and not _is_number(cells[0]) and names.name(cells[0]):
-            return {**fields, "display_name": cells[0], "phones": [name]}
+        if len(cells) < 2 and not any(map(_is_number, cells)):
+            return {**fields, "display_name": "".join(cells), "phones": [name]}
     if fields.get("tax_id") and fields.get("company") and not fields.get("contact") and _person(name):
         # A tax number is the organisation's: the person named beside it is whom one speaks to there.
         return {**fields, "kind": "company", "display_name": fields["company"], "contact": name}
     for other in ("company", "contact"):
-        if (cell := fields.get(other)) and _exchanged(name, cell, company_first=other == "contact"):
-            return {**fields, "display_name": cell, other: name}
+        if cell := fields.get(other):
+            told = fields.get("kind") == "person" and other == "company" and _is_company(name) and not _is_company(cell)
+            if told or _exchanged(name, cell, company_first=other == "contact"):
+                return {**fields, "display_name": cell, other: name}
     return fields
 
 
@@ -117,6 +122,12 @@ def _exchanged(name: str, cell: str, *, company_first: bool) -> bool:
     if company_first:
         return _person(name) and not _person(cell) and (orgs.is_organisation(cell) or len(plain(cell)) > 3)
     return _person(cell) and not _person(name) and (orgs.is_organisation(name) or (names.name(name) or _NOBODY).kind == "nick")
+
+
+def _is_company(text: str) -> bool:
+    """Whether a text has a legal form, and so is no person's name whatever else."""
+    found = orgs.org(text)
+    return found is not None and found.legal
 
 
 _NOBODY = Name("", "")
@@ -145,7 +156,14 @@ def _kind(fields: dict[str, Any]) -> str:
     office = any((mail := codes.mail(value)) and mail.office for value in fields.get("emails", ()))
     if office and told.kind == "nick":
         return "company"
+    if told.kind == "full" and not names.usual(told) and (office or _has_only_lines(fields)):
+        return ""  # 艾特兰 with a switchboard is a brand as likely as a name
     return "person" if told.kind in ("full", "title", "latin", "mask") else ""
+
+
+def _has_only_lines(fields: dict[str, Any]) -> bool:
+    kinds = {number.kind for cell in fields.get("phones", ()) for number in phones.phones(cell).found}
+    return "landline" in kinds and "mobile" not in kinds
 
 
 # -- the parts

@@ -9,6 +9,7 @@ from rapidfuzz.distance import JaroWinkler
 from hub.identity.core.score import Context, any_one_wrong, one_wrong
 from hub.identity.core.store import Evidence
 from hub.identity.core.unit import Unit, domain_label
+from hub.identity.normal.areas import overlap
 from hub.identity.normal.forms import Org
 
 _COMMON = 40.0
@@ -89,7 +90,7 @@ def _region(x: Org, y: Org, context: Context) -> Evidence | None:
     if bool(x.branch) != bool(y.branch):
         return Evidence("region", "differ", -3.0)
     if x.branch and y.branch:
-        return _level(context, "region", "city", 0.01) if x.branch == y.branch else None
+        return _level(context, "region", "city", 0.01) if overlap(x.branch, y.branch) else None
     if x.city and y.city:
         if x.city == y.city:
             return _level(context, "region", "city", context.frequency.area("city", x.city))

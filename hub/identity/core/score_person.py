@@ -9,11 +9,8 @@ from hub.identity.core.score import Context, any_one_wrong, one_wrong
 from hub.identity.core.store import Evidence
 from hub.identity.core.unit import Unit, domain_label
 from hub.identity.normal.forms import Name, Place
-from hub.identity.normal.name_tables import GIVEN_COMMON, SURNAMES
+from hub.identity.normal.names import usual
 from hub.identity.normal.phones import seven
-
-_USUAL = 0.001
-"""Share of people from which on a surname is a usual one."""
 
 
 def evidence(a: Unit, b: Unit, context: Context) -> list[Evidence]:
@@ -190,8 +187,7 @@ def _misnamed(a: Unit, b: Unit, context: Context) -> Evidence | None:
     """What one calls himself reads like a real name (a usual surname, usual characters) and is not the other's."""
     for one, other in ((a, b), (b, a)):
         for name in one.nicked.values() if other.full else ():
-            usual = SURNAMES.get(name.surname, 0.0) > _USUAL and all(char in GIVEN_COMMON for char in name.given)
-            if name.kind == "full" and usual and not any(_near(name, own) for own in other.full.values()):
+            if name.kind == "full" and usual(name) and not any(_near(name, own) for own in other.full.values()):
                 return _level(context, "name", "nick_differ")
     return None
 

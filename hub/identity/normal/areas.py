@@ -12,6 +12,8 @@ from hub.identity.normal.tables import alternatives
 
 _PROVINCE_END = re.compile(r"(?:特别行政区|(?:维吾尔|壮族|回族)?自治区|省|市)$")
 _PEOPLES = alternatives("peoples")
+_OF_PREFECTURE = re.compile(rf"(?:(?:{_PEOPLES}|{alternatives('peoples').replace('族', '')})+(?:自治州|州)?|州)(?=.{{2}})")
+"""What people leave of the name of an autonomous prefecture after its short form: 黔南布依, 湘西土家族, 恩施州."""
 _CITY_END = re.compile(rf"(?:(?:{_PEOPLES})*自治州|市|地区|盟)$")
 _DISTRICT_END = re.compile(
     rf"(?:(?:{_PEOPLES})*自治[县旗]|经济技术开发区|高新技术产业开发区|经济开发区|开发区|管理区|新区|区|县|市|旗)$"
@@ -77,6 +79,12 @@ def tables() -> Tables:
     return Tables(provinces, cities, {name: tuple(found) for name, found in districts.items()})
 
 
+@cache
+def _prefectures() -> frozenset[str]:
+    """Short names of autonomous prefectures."""
+    return frozenset(area.city for name, area in tables().cities.items() if name.endswith("自治州"))
+
+
 _STREET = re.compile(r"[东西南北中一二三四五]?(?:路|大道|大街|街|巷|弄)")
 """After an area's name this makes it a street: 广州路, 重庆中路, 上海大道."""
 
@@ -102,6 +110,8 @@ def head(text: str) -> tuple[Area, str]:
         of_district = name == found.city and text[len(name) : len(name) + 1] in ("区", "县") and not area.province
         if not of_district and (not area.province or found.province == area.province):
             area, text = found, text[len(name) :]
+            if name == found.city and found.city in _prefectures():
+                text = _OF_PREFECTURE.sub("", text, count=1) if _OF_PREFECTURE.match(text) else text
     return _district(area, text)
 
 
@@ -140,6 +150,13 @@ def of(province: str, city: str, district: str) -> Area:
     if area.city and not area.province and area.city in known.cities:
         return area._replace(province=known.cities[area.city].province)
     return area
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two short names are one place, or one a city of the other province."""
+    cities = tables().cities
+    provinces = {cities[name].province if name in cities else name for name in (one, other)}
+    return one == other or (len(provinces) == 1 and (one in provinces or other in provinces))
 
 
 def is_city(name: str) -> bool:

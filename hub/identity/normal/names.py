@@ -6,11 +6,13 @@ import re
 from functools import lru_cache
 
 from hub.identity.normal.forms import Name
-from hub.identity.normal.name_tables import COMPOUND, GENDER, MARKS, PLACEHOLDERS, READING, SURNAMES, WORDS
+from hub.identity.normal.name_tables import COMPOUND, GENDER, GIVEN_COMMON, MARKS, PLACEHOLDERS, READING, SURNAMES, WORDS
 from hub.identity.normal.syllables import latin
 from hub.identity.normal.tables import alternatives
 from hub.identity.normal.text import is_han, plain, sound, sounds
 
+_USUAL = 0.001
+"""Share of people from which on a surname is a usual one."""
 _TITLE = re.compile(f"(?:{alternatives('titles', 'male', 'female')})$")
 _BRACKETS = re.compile(r"[(（【\[<「][^)）】\]>」]*[)）】\]>」]?")
 _NOISE = re.compile(r"[^\w\s·•・.'-]|_", re.UNICODE)
@@ -55,10 +57,15 @@ def full(compact: str) -> Name | None:
         return None
     given = compact[len(surname) :]
     if not 1 <= len(given) <= 2:
-        married = len(compact) == 4 and compact[0] in SURNAMES and compact[1] in SURNAMES
+        married = len(compact) == 4 and min(SURNAMES.get(char, 0.0) for char in compact[:2]) > _USUAL
         if not married:
             return None
     return Name("full", compact, surname, given, ((surname_sound(surname), sounds(given)),))
+
+
+def usual(found: Name) -> bool:
+    """Whether a name reads like a real one: a usual surname, and a given name of usual characters."""
+    return SURNAMES.get(found.surname, 0.0) > _USUAL and all(char in GIVEN_COMMON for char in found.given)
 
 
 def surname_of(compact: str) -> str:

@@ -13,7 +13,7 @@ from hub.identity.normal.text import is_han, plain, sounds
 _FORM = re.compile(f"(?:{FORMS})$")
 _PLACE = re.compile(f"(?:{PLACES})$")
 _LATIN_FORM = re.compile(rf"(?:[\s,.]+|\b){LATIN_FORMS}\s*$", re.IGNORECASE)
-_BRANCH = re.compile(BRANCH)
+_BRANCH, _WHOLE = re.compile(BRANCH), re.compile(r".*(?:公司|集团|银行)")
 _LONGEST = max(map(len, TRADES))
 _BRACKETS = re.compile(r"[(\[]([^)\]]*)[)\]]")
 _QUOTES = str.maketrans("【】", "[]", "“”\"'《》「」")
@@ -69,7 +69,7 @@ def _branch(text: str) -> tuple[str, str]:
     if not found:
         return text, ""
     body = text[: found.start()]
-    if cut := re.search(r"(?:公司|集团|银行)", body):
+    if cut := _WHOLE.match(body):
         place = body[cut.end() :]
         return body[: cut.end()], areas.short_city(place.strip("()")) or "*"
     for size in range(min(6, len(body) - 2), 1, -1):

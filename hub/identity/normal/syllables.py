@@ -9,19 +9,9 @@ from hub.identity.normal.name_tables import COMPOUND, READING, SURNAMES
 from hub.identity.normal.tables import words
 from hub.identity.normal.text import sound
 
-_INITIALS, _FINALS = ["", *words("pinyin_initials")], words("pinyin_finals")
-_IMPOSSIBLE = re.compile(
-    r"^(?:[bpmf](?:e$|ia|iang|iong|ong|iu$|ua|ui|un|v|ue)|f(?:ai|ao|i)|[dt](?:in|iong|v|ue|en$)|[gkhr](?:i|v|ue)"
-    r"|(?:zh|ch|sh|[zcs])(?:i.|v|ue)|[jqx](?:a|o|e|u(?:a$|o|i)|v)|[jqx](?!i|u)|y(?:i.|ei|ai$|ua$|uo|ui|v)"
-    r"|w(?:ong|ou|ao|e$|i|u.|v|ue)|r(?:a$|ai|ei)|[vui])"
-)
+_SYLLABLES = frozenset(words("pinyin"))
 _ENGLISH = frozenset(words("english_names"))
 _VARIANTS = (("lyu", "lv"), ("nyu", "nv"), ("lue", "lve"), ("nue", "nve"), ("lü", "lv"), ("nü", "nv"), ("ü", "v"))
-
-
-@cache
-def _syllables() -> frozenset[str]:
-    return frozenset(a + b for a in _INITIALS for b in _FINALS if not _IMPOSSIBLE.match(a + b))
 
 
 @cache
@@ -37,7 +27,7 @@ def syllables(word: str) -> int:
     best = [0] + [99] * len(word)
     for end in range(1, len(word) + 1):
         for start in range(max(0, end - 6), end):
-            if best[start] < 99 and word[start:end] in _syllables():
+            if best[start] < 99 and word[start:end] in _SYLLABLES:
                 best[end] = min(best[end], best[start] + 1)
     return best[-1] if best[-1] < 99 else 0
 

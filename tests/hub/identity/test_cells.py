@@ -95,3 +95,37 @@ def test_cells_of_a_file_may_be_numbers_and_single(phones: Any) -> None:
     assert made["fields"]["phones"] == ["15812345670"]
     assert made["fields"]["emails"] == ["a@b.cn"]
     assert "company" not in made["fields"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"display_name": "15812345670", "phones": ["匿名用户"]},
+        {"display_name": "15812345670", "phones": ["无"]},
+        {"display_name": "15812345670"},
+    ],
+)
+def test_a_number_where_the_name_should_be_is_a_number(fields: dict[str, Any]) -> None:
+    found = features(**fields)
+    assert (found.phones, found.names) == (["+8615812345670"], [])
+
+
+def test_a_legal_form_is_in_no_persons_name() -> None:
+    found = features(kind="person", display_name="广东晟昊企业管理股份有限公司", company="托璐倩")
+    assert [org.brand for org in found.orgs] == ["晟昊"]
+    assert [named.name.text for named in found.names] == ["托璐倩"]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "kind"),
+    [
+        ("艾特兰", {"phones": ["0791-20420502"]}, ""),
+        ("艾特兰", {"emails": ["cg@aitelan.cn"]}, ""),
+        ("艾特兰", {"phones": ["15812345670"]}, "person"),
+        ("张伟国", {"phones": ["0791-20420502"]}, "person"),
+        ("遵义任发", {"phones": ["15812345670"]}, ""),
+        ("遵义张伟国", {"phones": ["15812345670"]}, "person"),
+    ],
+)
+def test_what_may_be_a_brand_is_not_taken_for_a_person(name: str, more: dict[str, Any], kind: str) -> None:
+    assert features(display_name=name, **more).kind == kind
