@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from hub.identity.core.unit import Unit, domain_label
+from hub.identity.core.unit import Unit, domain_label, whereabouts
 
 Plain = tuple[str, str]
 Role = Literal["proof", "strong", "block"]
@@ -100,9 +100,9 @@ def _named(unit: Unit, name: str, cities: set[str], both: dict[Plain, None]) -> 
 
 
 def _areas(unit: Unit) -> set[str]:
-    """Where a company is: by its name and by its address; a branch has its own place and that of the whole."""
-    named = {area for org in unit.orgs for area in (org.branch, org.city or org.province) if area}
-    return named | {area for place in unit.places if (area := place.city or place.province)}
+    """Where a company is, towns and provinces; a branch has its own place and that of the whole."""
+    found = {area for known in whereabouts(unit) for area in known} | {org.branch for org in unit.orgs}
+    return found - {"", "*"}
 
 
 def _placed(unit: Unit, brands: set[str], areas: set[str], both: dict[Plain, None]) -> None:

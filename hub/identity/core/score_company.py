@@ -8,7 +8,7 @@ from rapidfuzz.distance import JaroWinkler
 
 from hub.identity.core.score import Context, any_one_wrong, one_wrong
 from hub.identity.core.store import Evidence
-from hub.identity.core.unit import Unit, domain_label
+from hub.identity.core.unit import Unit, domain_label, whereabouts
 from hub.identity.normal.areas import overlap
 from hub.identity.normal.forms import Org
 
@@ -103,8 +103,8 @@ def _region(x: Org, y: Org, context: Context) -> Evidence | None:
 
 
 def _area(a: Unit, b: Unit, context: Context) -> Evidence | None:
-    """The region of a name against the other's address, when only one name tells it."""
-    mine, theirs = _areas(a), _areas(b)
+    """The region by whatever tells it, when the two names do not."""
+    mine, theirs = whereabouts(a), whereabouts(b)
     if not mine or not theirs:
         return None
     if any(c and c == d for _, c in mine for _, d in theirs):
@@ -113,11 +113,6 @@ def _area(a: Unit, b: Unit, context: Context) -> Evidence | None:
     if any(p and p == q and not (c and d) for p, c in mine for q, d in theirs):
         return _level(context, "region", "province", 0.05)
     return Evidence("region", "differ", 0.5 * _level(context, "region", "differ").bits)
-
-
-def _areas(unit: Unit) -> set[tuple[str, str]]:
-    found = {(org.province, org.city) for org in unit.orgs} | {(place.province, place.city) for place in unit.places}
-    return found - {("", "")}
 
 
 def _phone(a: Unit, b: Unit, context: Context, same_brand: bool) -> Evidence | None:

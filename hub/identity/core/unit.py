@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hub.identity.core.features import CONTACT, NICK, Features
+from hub.identity.normal import areas
 from hub.identity.normal.codes import FREE
 from hub.identity.normal.forms import Name, Org, Place
 from hub.identity.normal.phones import seven
@@ -256,6 +257,13 @@ def _one(a: Receiver, b: Receiver) -> bool:
     if a.sevens and b.sevens and set(a.sevens) & set(b.sevens):
         return True
     return not a.sevens and not b.sevens and bool(a.sound) and a.sound == b.sound
+
+
+def whereabouts(unit: Unit) -> set[tuple[str, str]]:
+    """(province, city) of a company, either '' where it is not known: by its names, addresses, landlines and codes."""
+    found = {(org.province, org.city) for org in unit.orgs} | {(place.province, place.city) for place in unit.places}
+    found |= {areas.of_line(number)[:2] for number in unit.lands} | {areas.of_code(code)[:2] for code in unit.code}
+    return found - {("", "")}
 
 
 @lru_cache(maxsize=16384)

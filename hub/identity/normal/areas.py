@@ -8,8 +8,10 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from hub.identity.normal.tables import alternatives
+from hub.identity.normal.tables import alternatives, words
 
+_LINES = dict(entry.split(":") for entry in words("area_codes"))
+_PROVINCES = dict(entry.split(":") for entry in words("province_codes"))
 _PROVINCE_END = re.compile(r"(?:特别行政区|(?:维吾尔|壮族|回族)?自治区|省|市)$")
 _PEOPLES = alternatives("peoples")
 _OF_PREFECTURE = re.compile(rf"(?:(?:{_PEOPLES}|{alternatives('peoples').replace('族', '')})+(?:自治州|州)?|州)(?=.{{2}})")
@@ -150,6 +152,17 @@ def of(province: str, city: str, district: str) -> Area:
     if area.city and not area.province and area.city in known.cities:
         return area._replace(province=known.cities[area.city].province)
     return area
+
+
+@lru_cache(maxsize=4096)
+def of_line(number: str) -> Area:
+    """Where a landline is, by its area code ('0571-88886666')."""
+    return tables().cities.get(_LINES.get(number.partition("-")[0], ""), Area())
+
+
+def of_code(code: str) -> Area:
+    """Where a unit is registered, by its credit code (characters 3 to 8, GB/T 2260): the province."""
+    return Area(_PROVINCES.get(code[2:4], ""))
 
 
 def overlap(one: str, other: str) -> bool:

@@ -107,3 +107,33 @@ def test_short_cities(full: str, short: str) -> None:
 def test_a_region_beside_an_address_takes_nothing_from_it(address: str) -> None:
     found = extract({"fields": {"display_name": "张伟", "region": "浙江省 杭州市", "address": address}}).places[0]
     assert (found.city, found.district, found.road, found.number) == ("杭州", "西湖", "文三路", "5")
+
+
+@pytest.mark.parametrize(
+    ("number", "city"),
+    [("0571-88886666", "杭州"), ("010-88886666", "北京"), ("0712-40913618", "孝感"), ("0999-1", "伊犁"), ("0001-1", "")],
+)
+def test_a_landline_tells_the_town(number: str, city: str) -> None:
+    assert areas.of_line(number).city == city
+
+
+@pytest.mark.parametrize(
+    ("code", "province"), [("91330100MA27X5A12N", "浙江"), ("92110108MA27X5A12N", "北京"), ("91990100MA27X5A12N", "")]
+)
+def test_a_credit_code_tells_the_province(code: str, province: str) -> None:
+    assert areas.of_code(code).province == province
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("南京", "江苏", True),
+        ("江苏", "南京", True),
+        ("南京", "南京", True),
+        ("南京", "苏州", False),
+        ("南京", "浙江", False),
+        ("某地", "某地", True),
+    ],
+)
+def test_a_town_and_its_province_are_no_two_places(one: str, other: str, same: bool) -> None:
+    assert areas.overlap(one, other) is same

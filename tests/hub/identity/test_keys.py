@@ -77,7 +77,13 @@ BRANDS = {"brand", "brand+area", "placeless"}
 
 
 @pytest.mark.parametrize(
-    "fields", [{"display_name": "杭州华美科技有限公司"}, {"display_name": "华美科技", "address": "浙江省杭州市文三路1号"}]
+    "fields",
+    [
+        {"display_name": "杭州华美科技有限公司"},
+        {"display_name": "华美科技", "address": "浙江省杭州市文三路1号"},
+        {"display_name": "华美科技", "phones": ["0571-88886666"]},
+        {"display_name": "华美科技", "tax_id": CODE},
+    ],
 )
 def test_a_company_looks_for_its_brand_where_it_is(fields: dict[str, str]) -> None:
     assert looked(**fields) == ({"brand", "brand+area"}, {"brand+area", "placeless"}, {"brand"})
