@@ -26,7 +26,7 @@ from hub.identity.records.survivorship import Rules
 from hub.identity.tables import ledger
 from hub.identity.tables.digests import blind_of
 from hub.identity.tables.ids import new_id
-from hub.identity.tables.profiles import Stored, ask_last, load
+from hub.identity.tables.profiles import Standing, Stored, ask_standing, load
 from hub.identity.tables.sql import Body, SqlStore
 from hub.identity.tables.statistics import Statistics
 from hub.security.keyring import KeyRing
@@ -91,30 +91,37 @@ class Resolver:
         for item in incoming:
             if item.ref not in newest or newest[item.ref].version <= item.version:
                 newest[item.ref] = item
+        if len(newest) < COPY_FROM or conn.dialect.name == "sqlite":
+            with unwaited(conn):
+                return self._looked_up(conn, newest, now)
+        # Of a large batch most may be known already, which needs no lock to see; what is new goes by COPY, which waits for
+        # itself.
+        differing = self._differing(conn, newest, load(conn, newest))[0]
+        with unwaited(conn) if len(differing) < COPY_FROM else nullcontext():
+            return self._looked_up(conn, differing, now) if differing else Resolved()
+
+    def _looked_up(self, conn: Connection, newest: dict[str, Incoming], now: int) -> Resolved:
+        ledger.lock(conn)
+        standing = ask_standing(conn)
         stored = load(conn, newest)
-        newest |= self._filled(conn, newest, stored)
-        hashes = {ref: _hash(item) for ref, item in newest.items()}
-        arrived = _differing(newest, hashes, stored)
-        if not arrived:
-            return Resolved()
-        # A large batch goes by COPY, which waits for itself.
-        with unwaited(conn) if len(arrived) < COPY_FROM else nullcontext():
-            return self._resolved(conn, arrived, hashes, stored, now)
+        arrived, hashes = self._differing(conn, newest, stored)
+        return self._resolved(conn, arrived, hashes, stored, standing, now) if arrived else Resolved()
+
+    def _differing(
+        self, conn: Connection, newest: dict[str, Incoming], stored: Mapping[str, Stored]
+    ) -> tuple[dict[str, Incoming], dict[str, bytes]]:
+        """Those that are new or say something else than what is stored, with their hashes."""
+        whole = newest | self._filled(conn, newest, stored)
+        hashes = {ref: _hash(item) for ref, item in whole.items()}
+        return {r: item for r, item in whole.items() if r not in stored or not _keeps(stored[r], item, hashes[r])}, hashes
 
     def _resolved(
-        self, conn: Connection, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], stored: dict[str, Stored], now: int
-    ) -> Resolved:
-        last = None
-        if conn.dialect.name == "postgresql":
-            ledger.lock(conn)
-            last = ask_last(conn)
-            stored = load(conn, arrived)
-            arrived = _differing(arrived, hashes, stored)
-            if not arrived:
-                return Resolved()
+        self, conn: Connection, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], stored: dict[str, Stored],
+        standing: Callable[[], Standing], now: int,
+    ) -> Resolved:  # fmt: skip
         bodies = {ref: self._body(item, hashes[ref]) for ref, item in arrived.items()}
         there = {ref: row for ref, row in stored.items() if ref in arrived}
-        store = self._store(conn, now, bodies=bodies, stored=there, last=last)
+        store = self._store(conn, now, bodies=bodies, stored=there, standing=standing)
         changed = {ref: ref not in stored for ref in arrived}
         change = self._engine(now).resolve(store, [Arrival(ref, self._features(item, now)) for ref, item in arrived.items()])
         result = self._finished(store, change, arrived)
@@ -191,13 +198,6 @@ class Resolver:
 def _hash(item: Incoming) -> bytes:
     body = orjson.dumps([item.record["fields"], item.record.get("keys", ())], option=orjson.OPT_SORT_KEYS)
     return blake2b(body, digest_size=16).digest()
-
-
-def _differing(
-    incoming: Mapping[str, Incoming], hashes: Mapping[str, bytes], stored: Mapping[str, Stored]
-) -> dict[str, Incoming]:
-    """The profiles that are new or say something else than what is stored."""
-    return {ref: item for ref, item in incoming.items() if ref not in stored or not _keeps(stored[ref], item, hashes[ref])}
 
 
 def _keeps(old: Stored, item: Incoming, digest: bytes) -> bool:

@@ -24,6 +24,8 @@ COPY_FROM = 100
 """Batches of at least this many rows go through COPY on PostgreSQL."""
 MERGES = 32
 """So many large batches are merged after one that held a row that was there, before it is hoped again that all are new."""
+TOGETHER = 16
+"""Rows of a small batch in one statement: each count is a statement of its own to prepare."""
 IN_LIMIT = 900
 _UNIQUE_VIOLATION = "23505"
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -103,8 +105,7 @@ class Upsert:
         with driver(conn).cursor() as cursor:
             if len(rows) < COPY_FROM or driver(conn).pgconn.pipeline_status:
                 marks = ", ".join(["%s"] * len(self.columns))
-                cursor.executemany(f"{self._insert} VALUES ({marks}){self._conflict}", rows)
-                return int(cursor.rowcount)
+                return _in_few(cursor, f"{self._insert} VALUES ({marks}){self._conflict}", rows)
             if self._direct and self._merges == 0 and self._inserted(cursor, rows):
                 return len(rows)
             self._merges = max(0, self._merges - 1)
@@ -140,6 +141,25 @@ class Upsert:
             copy.set_types(self._types)
             for row in rows:
                 copy.write_row(row)
+
+
+@cache
+def _for_rows(statement: str, count: int) -> str:
+    """An insert of one row as one of so many."""
+    head, _, rest = statement.partition(" VALUES (")
+    marks, _, tail = rest.partition(")")
+    return f"{head} VALUES {', '.join([f'({marks})'] * count)}{tail}"
+
+
+def _in_few(cursor: Any, statement: str, rows: Sequence[Row]) -> int:
+    """Run an insert of one row in statements of up to ``TOGETHER`` rows (PostgreSQL: a row of its own is a message to and fro);
+    how many rows were inserted or changed, where that is waited for."""
+    written = 0
+    for start in range(0, len(rows), TOGETHER):
+        part = rows[start : start + TOGETHER]
+        cursor.execute(_for_rows(statement, len(part)), [value for row in part for value in row])
+        written += cursor.rowcount
+    return written
 
 
 @contextmanager
@@ -217,6 +237,15 @@ def delete_in(conn: Connection, table: str, where: str, values: Iterable[Any]) -
 def marked(conn: Connection, statement: str) -> str:
     """The statement with the driver's own mark at each {0}."""
     return statement.format("?" if conn.dialect.name == "sqlite" else "%s")
+
+
+def insert_many(conn: Connection, statement: str, rows: Sequence[Row]) -> None:
+    """Run an insert of one row (see ``marked``) for each; no two rows of one key."""
+    if conn.dialect.name == "sqlite" or not rows:
+        many(conn, statement, rows)
+        return
+    with driver(conn).cursor() as cursor:
+        _in_few(cursor, marked(conn, statement), rows)
 
 
 def many(conn: Connection, statement: str, rows: Sequence[Row]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection
 
 from hub.identity.core.store import Decision, Verdict
-from hub.store.bulk import Upsert, ask, many, select_in
+from hub.store.bulk import Upsert, many, select_in
 
 _upsert = Upsert("identity_decision", ("a", "b", "verdict", "by", "at"), ("a", "b"), update=("verdict", "by", "at"))
 _ANSWERED = 'UPDATE identity_review SET state = {0}, "by" = {0} WHERE a = {0} AND b = {0}'
@@ -38,12 +38,6 @@ def forget(conn: Connection, ones: Collection[str], others: Collection[str]) -> 
     sides = set(ones), set(others)
     found = [item for item in among(conn, ones) if {item.a, item.b} & sides[0] and {item.a, item.b} & sides[1]]
     many(conn, _FORGOTTEN, [(item.a, item.b) for item in found])
-
-
-def ask_any(conn: Connection) -> Callable[[], bool]:
-    """Ask whether anything was ever decided: mostly nothing was."""
-    answer = ask(conn, "SELECT 1 FROM identity_decision LIMIT 1")
-    return lambda: bool(answer())
 
 
 def among(conn: Connection, refs: Collection[str]) -> list[Decision]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -35,9 +36,26 @@ class Stored(NamedTuple):
     source_ref: str = ""
 
 
-def ask_last(conn: Connection) -> Callable[[], list[Row]]:
-    """Ask for the number of the newest profile."""
-    return ask(conn, "SELECT coalesce(max(nr), 0) FROM profile")
+class Standing(NamedTuple):
+    """last: the number of the newest profile. decided: whether people have ever decided anything (mostly not)."""
+
+    last: int
+    decided: bool
+
+
+_STANDING = "SELECT (SELECT coalesce(max(nr), 0) FROM profile), EXISTS (SELECT 1 FROM identity_decision)"
+
+
+def ask_standing(conn: Connection) -> Callable[[], Standing]:
+    """Ask how things stand; the answer is read later, and once."""
+    answer = ask(conn, _STANDING)
+
+    @cache
+    def standing() -> Standing:
+        ((last, decided),) = answer()
+        return Standing(last, bool(decided))
+
+    return standing
 
 
 def load(conn: Connection, refs: Iterable[str]) -> dict[str, Stored]:

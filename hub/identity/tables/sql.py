@@ -17,7 +17,7 @@ from hub.events.mint import EventRow
 from hub.identity.core.store import MOST_HOLDERS, Change, Decision, Evidence, Holder, Link, Profile, Saved
 from hub.identity.tables import decisions, ledger
 from hub.identity.tables.digests import BLOCK, JOINING
-from hub.identity.tables.profiles import Stored, ask_last, cut, held, load, open_features, place_of
+from hub.identity.tables.profiles import Standing, Stored, ask_standing, cut, held, load, open_features, place_of
 from hub.identity.tables.statistics import Statistics
 from hub.security.keyring import KeyRing
 from hub.store.bulk import Row, Upsert, delete_in, driver, many, select_in
@@ -58,7 +58,7 @@ class Body:
 class SqlStore:
     """One batch's view of the database. bodies: the rest of each arriving profile; stored: arriving profiles that are there.
 
-    last: the answer to `ask_last`, where it was asked before. After ``apply``: events to insert, touched: customers whose
+    standing: the answer to `ask_standing`, where it was asked. After ``apply``: events to insert, touched: customers whose
     golden record must be made anew.
     """
 
@@ -73,9 +73,9 @@ class SqlStore:
     events: list[EventRow] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
-    last: Callable[[], list[Row]] | None = None
+    standing: Callable[[], Standing] | None = None
     _homes: dict[str, str] = field(default_factory=dict)
-    _decided: bool | None = None
+    _answered: bool = False
 
     # -- reading
 
@@ -92,13 +92,11 @@ class SqlStore:
 
     def holders(self, digests: Collection[bytes], most: int = MOST_HOLDERS) -> Iterable[Holder]:
         """Rows of the keys, at most so many of one digest."""
-        any_decided = decisions.ask_any(self.conn) if self._decided is None else None
+        self.standing = self.standing or ask_standing(self.conn)
         blocks = [digest for digest in digests if len(digest) == BLOCK]
         keys = [digest for digest in digests if len(digest) != BLOCK]
         for digest, ref, customer in held(self.conn, {"key": keys, "block": blocks}, most):
             yield Holder(bytes(digest), ref, customer)
-        if any_decided is not None:
-            self._decided = any_decided()
 
     def members(self, customers: Collection[str]) -> Iterable[Profile]:
         """All profiles of the customers."""
@@ -114,9 +112,8 @@ class SqlStore:
 
     def decisions(self, refs: Collection[str]) -> Iterable[Decision]:
         """People's decisions about these profiles."""
-        if self._decided is None:
-            self._decided = decisions.ask_any(self.conn)()
-        return decisions.among(self.conn, refs) if self._decided else ()
+        self.standing = self.standing or ask_standing(self.conn)
+        return decisions.among(self.conn, refs) if self._answered or self.standing().decided else ()
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """All counters."""
@@ -131,7 +128,7 @@ class SqlStore:
 
     def decide(self, decision: Decision) -> None:
         """Remember for ever what a person said, and take the question off the queue."""
-        self._decided = True
+        self._answered = True
         decisions.remember(self.conn, [(decision.a, decision.b)], decision.verdict, self.by, self.now)
 
     def apply(self, change: Change) -> None:
@@ -193,7 +190,8 @@ class SqlStore:
     def _numbers(self, refs: Sequence[str]) -> dict[str, int]:
         if not refs:
             return {}
-        ((last,),) = (self.last or ask_last(self.conn))()
+        self.standing = self.standing or ask_standing(self.conn)
+        last = self.standing().last
         return {ref: last + 1 + place for place, ref in enumerate(dict.fromkeys(refs))}
 
     def _row(self, item: Saved, link: Link | None, pack: Callable[[bytes, str], bytes]) -> Row:
@@ -247,6 +245,8 @@ class SqlStore:
 
     def _forget_questions(self, looked: Collection[str]) -> None:
         """Open questions whose both sides were compared anew are out of date; those that still stand come again."""
+        if len(looked) < 2:
+            return
         if self.conn.dialect.name == "postgresql":
             refs = list(looked)
             driver(self.conn).execute(_FORGET_ASKED, (refs, refs))

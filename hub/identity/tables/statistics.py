@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from hub.store.bulk import driver, many
+from hub.store.bulk import driver, insert_many
 
 FRESH_SECONDS = 300.0
 COUNT = (
@@ -37,4 +37,4 @@ class Statistics:
             return
         for key, more in counts.items():
             self._counts[key] = self._counts.get(key, 0) + more
-        many(conn, COUNT, [(*key, counts[key]) for key in sorted(counts)])
+        insert_many(conn, COUNT, [(*key, counts[key]) for key in sorted(counts)])
