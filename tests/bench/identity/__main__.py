@@ -1,6 +1,7 @@
 """Identity over every set, beside a tuned splink on the same records: how good, how fast, and whether each target is met.
 
 ``python -m tests.bench.identity [--sets dev_10k_a …] [--quick] [--million] [--no-splink] [--no-speed] [--postgres URL]``
+``python -m tests.bench.identity --damaged`` spoils cells in ways that the sets do not know.
 ``python -m tests.bench.identity --score dev_10k_b OUT.csv`` scores a file of rid,customer_id[,reviews] by hand.
 P, R, F1 are over pairs of the final groups; Rr is recall inside reach, F1r of P and Rr, B3 the F1 of B-cubed. What could not
 be run is printed as NOT MEASURED with the reason.
@@ -14,7 +15,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.bench.identity import data, hub_side, metrics, quality, report, speed
+from tests.bench.identity import damage, data, hub_side, metrics, quality, report, speed
 from tests.bench.identity.data import Absent, Dataset
 from tests.bench.identity.targets import Board
 
@@ -63,6 +64,18 @@ def every_set(asked: argparse.Namespace, board: Board) -> None:
             one_set(made, Path(folder), board, asked)
 
 
+def damaged() -> None:
+    """The same 10,000 records without and with damage that the generator does not know: all of it can be read."""
+    print(report.HEAD, flush=True)
+    with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
+        try:
+            for name, options in (("undamaged", ()), ("damaged", ("--plugin", damage.__file__))):
+                made = data.generated(Path(folder) / name, *options)
+                report.line(name, "lianshu default", metrics.score(made.truth, quality.hub(made).groups))
+        except Absent as error:
+            print(f"damage: NOT MEASURED: {error}")
+
+
 def how_fast(asked: argparse.Namespace, board: Board) -> None:
     """The speed part, on the million or on a smaller set."""
     name = "million" if asked.million else "dev_10k_a" if asked.quick else "dev_100k"
@@ -85,6 +98,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=(*data.CN, *data.PUBLIC), metavar="SET")
     parser.add_argument("--quick", action="store_true", help="small sets alone")
     parser.add_argument("--million", action="store_true", help="also the generated million, and speed against it")
+    parser.add_argument("--damaged", action="store_true", help="what further damage to the cells costs, and end")
     parser.add_argument("--no-splink", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
     parser.add_argument("--postgres", default=os.environ.get("HUB_BENCH_POSTGRES") or os.environ.get("HUB_TEST_POSTGRES", ""))
@@ -97,6 +111,9 @@ def main() -> None:
     asked, board = options(), Board()
     if asked.score:
         by_hand(asked.score[0], Path(asked.score[1]))
+        return
+    if asked.damaged:
+        damaged()
         return
     print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}", flush=True)
     if os.environ.get("HUB_BENCH_RESOLVE"):

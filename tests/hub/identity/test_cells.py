@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.normal.cells import said
 from hub.identity.rows import record
+from tests.bench.identity.damage import mutate
 
 
 @pytest.mark.parametrize(
@@ -129,3 +132,30 @@ def test_a_legal_form_is_in_no_persons_name() -> None:
 )
 def test_what_may_be_a_brand_is_not_taken_for_a_person(name: str, more: dict[str, Any], kind: str) -> None:
     assert features(display_name=name, **more).kind == kind
+
+
+PLACE = {"phones": ["15802345610"], "emails": ["zwg@qq.com"], "address": "浙江省杭州市西湖区文三路138号"}
+PERSON = {"rid": "1", "source": "crm", "ids": {"id": "7"}, "name": "张伟国", "company": "杭州华美科技有限公司", **PLACE}
+COMPANY = {"rid": "2", "kind": "company", "name": "杭州华美科技有限公司", "credit_code": "91350100M000100Y43", **PLACE}
+ORDER = {"rid": "3", "source": "shop", "ids": {"open_id": "o1"}, "name": "张**", "phones": ["158****5610"], "city": "杭州市"}
+
+
+def said_by(row: dict[str, Any]) -> dict[str, Any]:
+    """What identity reads of a row, without what decides nothing."""
+    found = extract(record(row))
+    names = {(named.name.kind, named.name.text.rstrip("*")) for named in found.names}
+    return {
+        "names": {(kind, text) for kind, text in names if kind in ("full", "mask")},
+        "numbers": (found.phones, found.masks, found.mails, found.code),
+        "brands": [org.brand for org in found.orgs],
+        "roads": [(place.city, place.road, place.number) for place in found.places],
+    }
+
+
+@pytest.mark.parametrize("row", [PERSON, COMPANY, ORDER], ids=["person", "company", "order"])
+def test_damage_that_leaves_all_that_was_said_changes_nothing(row: dict[str, Any]) -> None:
+    wanted = said_by(row)
+    for seed in range(400):
+        spoilt = deepcopy(row)
+        mutate(spoilt, "person", [], Random(seed), None)
+        assert said_by(spoilt) == wanted, spoilt
