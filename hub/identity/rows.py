@@ -44,9 +44,11 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A cell as text, '' for none; a number without a fraction that only its type has given it."""
+    """A cell as text, '' for none (TypeError: it is a list or an object); a number without a fraction that only its type has given it."""
     if value is None or isinstance(value, bool):
         return ""
+    if isinstance(value, dict | list):
+        raise TypeError(f"a {type(value).__name__} stands where a text should")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

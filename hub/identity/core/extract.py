@@ -18,6 +18,8 @@ _FIELDS = {"phone": "phones", "email": "emails", "credit_code": "tax_id"}
 """Kinds of keys whose values are what the fields of these names hold."""
 _GENDER = {"1": "m", "2": "f", "m": "m", "f": "f", "male": "m", "female": "f", "男": "m", "女": "f", "男性": "m", "女性": "f"}
 _LISTS = frozenset({"phones", "receiver_phones", "emails", "aliases"})
+_CODED = frozenset({"kind", "gender"})
+"""Fields of a closed list of words, where 1 and other do say something."""
 _GIVEN = ("province", "city", "district", "town")
 _PHONE = re.compile(r"(?<!\d)1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -67,7 +69,7 @@ def _said(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cell(name: str, value: Any) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, str) and name not in _CODED:
         return said(value)
     return [cell for cell in map(said, value) if cell] if name in _LISTS else value
 

@@ -33,7 +33,7 @@ _MENDED = (
     (".ocm", ".com"),
 )
 _FREE_SLIPS = {"gmial.com": "gmail.com", "gamil.com": "gmail.com", "hotmial.com": "hotmail.com", "outlok.com": "outlook.com"}
-_FREE_SLIPS |= {slip: domain for domain in FREE for slip in (domain.replace(".", ""), domain[:-1]) if domain.endswith(".com")}
+_FREE_SLIPS |= {domain[:-1]: domain for domain in FREE if domain.endswith(".com")}
 _JUNK_MAIL = frozenset(words("no_mailboxes"))
 _JUNK_DOMAIN = frozenset(words("no_domains"))
 

@@ -113,7 +113,7 @@ def _after_mark(compact: str) -> str:
         if 2 <= len(compact) - size <= 4 and compact[:size] in MARKS:
             return compact[size:]
     if len(compact) == 4:
-        return compact[1:] if compact[0] in MARKS else compact[:-1] if compact[-1] in "收" else ""
+        return compact[1:] if compact[0] in MARKS else compact[:-1] if compact[-1] == "收" else ""
     return ""
 
 

@@ -62,8 +62,6 @@ def phones(value: str) -> Phones:
     text = _TAIL.sub("", width(value).strip("'\"` "))
     if not text:
         return Phones((), ())
-    if masked := _masked(text):
-        return Phones((masked,), ())
     if _PRIVACY.fullmatch(text):
         return Phones((), ("privacy",))
     if _LOST.fullmatch(text):

@@ -134,6 +134,21 @@ def test_what_may_be_a_brand_is_not_taken_for_a_person(name: str, more: dict[str
     assert features(display_name=name, **more).kind == kind
 
 
+@pytest.mark.parametrize("row", [{"phones": {"a": 1}}, {"phones": [["1"]]}, {"ids": {"id": {}}}])
+def test_what_is_no_text_is_said_and_not_guessed(row: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="where a text should"):
+        record({"rid": "1", "source": "list", **row})
+
+
+@pytest.mark.parametrize(("given", "gender"), [("1", "m"), ("2", "f"), ("0", ""), ("男", "m")])
+def test_a_code_for_the_gender_is_no_word_for_nothing(given: str, gender: str) -> None:
+    assert features(nick="海阔天空", gender=given).gender == gender
+
+
+def test_a_record_of_another_kind_stays_one() -> None:
+    assert features(kind="other", display_name="前台").kind == "other"
+
+
 PLACE = {"phones": ["15802345610"], "emails": ["zwg@qq.com"], "address": "浙江省杭州市西湖区文三路138号"}
 PERSON = {"rid": "1", "source": "crm", "ids": {"id": "7"}, "name": "张伟国", "company": "杭州华美科技有限公司", **PLACE}
 COMPANY = {"rid": "2", "kind": "company", "name": "杭州华美科技有限公司", "credit_code": "91350100M000100Y43", **PLACE}

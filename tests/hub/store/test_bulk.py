@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hub.store.bulk import COPY_FROM, IN_LIMIT, MERGES, Upsert, delete_in, select_in
+from hub.store.bulk import COPY_FROM, IN_LIMIT, MERGES, TOGETHER, Upsert, delete_in, select_in
 from hub.store.database import Database
 
 COLUMNS = ("ref", "account_id", "stream", "source_id", "body", "hash", "version", "is_open", "deleted", "run_id", "changed_at")
@@ -47,9 +47,9 @@ def many(count: int, **more: Any) -> Iterator[tuple[Any, ...]]:
     return (row(f"r{i:05d}", **more) for i in range(count))
 
 
-@pytest.fixture(params=[1, COPY_FROM - 1, COPY_FROM, COPY_FROM * 3 + 7])
+@pytest.fixture(params=[1, TOGETHER, TOGETHER + 1, COPY_FROM - 1, COPY_FROM, COPY_FROM * 3 + 7])
 def count(request: pytest.FixtureRequest) -> int:
-    """Batch sizes on both sides of COPY."""
+    """Batch sizes on both sides of one statement and of COPY."""
     return int(request.param)
 
 
