@@ -44,7 +44,7 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A cell as text, '' for none (TypeError: it is a list or an object); a number without a fraction that only its type has given it."""
+    """A cell as text, '' for none; a number without a fraction that only its type has given it. TypeError: a list or object."""
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, dict | list):
