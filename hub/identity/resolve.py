@@ -180,7 +180,7 @@ class Resolver:
         for saved in change.saved:
             if saved.ref in arrived and saved.customer in born:
                 views.setdefault(saved.customer, []).append(self._view(arrived[saved.ref]))
-            else:
+            if not saved.new or saved.customer not in born:
                 others.add(saved.customer)
         fresh = {cid: found for cid, found in views.items() if cid not in others}
         self.records.refresh(store.conn, sorted(store.touched - fresh.keys()), store.now, fresh=fresh)

@@ -229,6 +229,12 @@ class Board:
             elif found.verdict == "same":
                 self.same.append(found)
 
+    def look_proven(self) -> None:
+        """Look for the keys of those whom proofs or people join, so that what they have only together is known before anything
+        else claims them."""
+        self._ties.prove(self._claims(), self._may_be_one)
+        self.look_further(self._ties.proven())
+
     def look_further(self, units: Iterable[Unit]) -> bool:
         """Keys that only a whole group has (one's number with another's name): look for them; whether anything new came."""
         wanted = []

@@ -67,9 +67,10 @@ class Frequency:
         return (self._count((table, value)) + TRUST * shipped) / (total + TRUST)
 
     def borrowed(self) -> float:
-        """How much more often than assumed orders go to somebody else than the account's holder: log2 of the ratio, bounded."""
-        share = (self._count(("receivers", "others")) + _PAIRS * _BORROWED) / (self._count(("receivers", "")) + _PAIRS)
-        return min(max(log2(share / _BORROWED), -1.0), 1.5)
+        """How much more often than assumed orders go to somebody else than the account's holder: bits, bounded."""
+        seen = self._count(("receivers", ""))
+        share = (self._count(("receivers", "others")) + _PAIRS * _ELSEWHERE) / (seen + _PAIRS)
+        return min(max(log2(_borrowed(share) / _borrowed(_ELSEWHERE)), -_BOUND), _BOUND)
 
     def surname(self, surname: str) -> float:
         """Share of people with the surname."""
@@ -125,8 +126,18 @@ _FEW = 200.0
 """Records from which on a field's own counts outweigh the assumption that a value is one in five hundred."""
 
 
-_PAIRS, _BORROWED = 300.0, 0.17
-"""Assumed share of orders with another receiver than the account's other orders, and how many observations it counts as."""
+_PAIRS, _ELSEWHERE, _SECOND = 300.0, 0.17, 0.06
+"""Assumed share of orders with another receiver's number than the account's other orders, and how many observations it counts
+as; how many of all are to a second number of the holder's own."""
+_BOUND = 2.0
+
+
+def _borrowed(share: float) -> float:
+    """Odds that the receiver is another person, where so many orders go to another number."""
+    others = min(max(share - _SECOND, 0.005), 0.8)
+    return others / (1 - others)
+
+
 BUCKETS = 16384
 
 

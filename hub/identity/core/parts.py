@@ -98,6 +98,10 @@ class Ties:
             self.gone.add(lost)
         self.touched.add(root)
 
+    def proven(self) -> Iterator[Unit]:
+        """Atoms of several profiles."""
+        return (self._unit(head) for head in self._atoms.members)
+
     def alone(self) -> Iterator[Unit]:
         """Units with which nothing else shares anything."""
         grouped = {ref for refs in self._near.members.values() for ref in refs}

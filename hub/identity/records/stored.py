@@ -32,8 +32,10 @@ class Records:
     def refresh(
         self, conn: Connection, customers: Sequence[str], now: int, *, fresh: Mapping[str, list[golden.View]] = _NOTHING
     ) -> None:
-        """Make the golden records of stored customers anew from their profiles; fresh: new ones with their views."""
-        found, any_set, indexed = self._ask(conn, customers), manual.ask_any(conn), search.ask_present(conn, customers)
+        """Make the golden records of stored customers anew from their profiles; fresh: new ones of new profiles with their
+        views, of which nobody can have set anything yet."""
+        found, indexed = self._ask(conn, customers), search.ask_present(conn, customers)
+        any_set = manual.ask_any(conn) if customers else bool
         views = {**self._views(customers, found), **fresh}
         built = composed(conn, self.ring, views, self.rules, by_hand=any_set())
         _upsert_customer(conn, (self._row(cid, record, len(views[cid]), now) for cid, record in built.items()))

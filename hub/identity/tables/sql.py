@@ -143,7 +143,8 @@ class SqlStore:
         self.statistics.add(self.conn, change.counts)
         self.touched |= {saved.customer for saved in change.saved} | {split.customer for split in change.splits}
         self.touched |= {merge.survivor for merge in change.merges}
-        self.touched |= {self.stored[ref].customer for ref in self.bodies if ref in self.stored}
+        # A new profile's number is there as well, and was nobody's.
+        self.touched |= {self.stored[ref].customer for ref in self.bodies if ref in self.stored} - {""}
         self.touched -= {merge.loser for merge in change.merges}
         self.changes.append(change)
         for saved in change.saved:

@@ -14,6 +14,7 @@ from hub.identity.desk import review
 from hub.identity.records import golden
 from hub.models import AuditEntry, Customer, IdentityRedo, IdentityReview, Profile
 from hub.models.base import table
+from tests.yardstick import slower
 
 MANY, LIMIT = 30_000, 0.3
 
@@ -136,7 +137,7 @@ def test_no_page_waits_for_thirty_thousand_questions(operator: Any, made: Any) -
             operator.get(path, 303 if "next" in path else 200)
             each.append(time.perf_counter() - began)
         took[path] = round(min(each), 3)
-    assert max(took.values()) < LIMIT, took
+    assert max(took.values()) < LIMIT * slower(), took
 
 
 def ask_many(made: Any, count: int) -> None:

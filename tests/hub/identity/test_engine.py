@@ -207,3 +207,28 @@ def test_a_second_look_goes_no_further_than_rivals() -> None:
     engine().redo(store, [store.profiles["n03"].customer])
     assert {"n03", "n04", "m03"} <= asked
     assert not {f"m{n:02d}" for n in range(18) if n != 3} & asked
+
+
+def queued(*rows: dict[str, Any]) -> set[str]:
+    """Profiles of customers that wait for a second look after these rows came one by one."""
+    store, _ = groups(rows, batch=1)
+    return {ref for ref, profile in store.profiles.items() if profile.customer in store.queue}
+
+
+def test_a_join_that_nobody_contests_needs_no_second_look() -> None:
+    zhang = row("p", "张晓伟", phones=["13812345679"])
+    ordered = row("o", "张**", source="taobao", phones=["138****5679"], ids={"buyer_open_uid": "b1"})
+    assert queued(zhang, row("q", "张晓伟", source="excel", ids={}, phones=["13812345679"])) == set()
+    assert queued(zhang, ordered) == set()
+    assert queued(zhang, row("n", source="miniapp", phones=["13812345679"], ids={"openid": "x"})) == {"p", "n"}, "weak"
+    assert queued(zhang, row("r", "张敏", phones=["13812345679"]), ordered) == {"p", "o", "r"}, "a rival"
+
+
+def test_what_a_proof_joins_is_looked_for_before_others_claim_it() -> None:
+    """A nickname and a firm that are one's only together (by the union id) find the colleague, whoever comes last."""
+    union = {"unionid": "u2"}
+    colleague, follower = row("r5", "李秀英", company="华美", ids={}), row("r6", "李秀英", ids=union)
+    buyer = row("r8", "张晓伟", ids=union, phones=["13812345679"], company="华美")
+    stranger = row("r7", "张晓伟", ids={}, phones=["13812345679"])
+    for last in ((buyer, stranger), (stranger, buyer)):
+        assert groups([colleague, follower, *last], batch=1)[1] == [{"r5", "r6", "r8"}, {"r7"}]

@@ -66,6 +66,13 @@ def test_what_was_saved_is_read_back(site3: Site) -> None:
     assert {row.nr for row in site3.rows(Profile)} == {1, 2, 3}
 
 
+def test_only_real_customers_are_touched(site3: Site) -> None:
+    with site3.hub.db.write() as conn:
+        made = store(site3.hub, conn, "1|d", "1|a")
+        made.apply(Change(born=["c4"], saved=[saved("1|d", "c4", PHONE)]))
+        assert made.touched == {"c4", "c1"}
+
+
 def test_features_are_sealed(site3: Site) -> None:
     assert b"features" not in site3.one(Profile, ref="1|a").features
 
