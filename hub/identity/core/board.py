@@ -10,17 +10,13 @@ from typing import Any
 from hub.identity.core.cluster import Outcome
 from hub.identity.core.features import Features
 from hub.identity.core.frequency import Frequency, counted
-from hub.identity.core.keying import Keys, Plain, keys, role
+from hub.identity.core.keying import Keys, Plain, keys, label, most, role
 from hub.identity.core.parts import MANY, Tie, Ties, claims
 from hub.identity.core.quick import Component
-from hub.identity.core.store import MOST_HOLDERS, Decision, Store
-from hub.identity.core.unit import Unit, of_profile
+from hub.identity.core.store import Decision, Store
+from hub.identity.core.unit import Unit, content, of_profile
 from hub.identity.core.weights import Model
 
-MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
-"""Customers that may share a key before it is a crowd's."""
-MOST_OF = {"x words": 6, "x word": 12}
-"""The same for kinds that have their own bound."""
 _JUST = 6
 """Customers above the bound up to which a value has turned a crowd's just now, so that what rested on it is looked at again."""
 MOST_OTHERS = 2
@@ -376,31 +372,3 @@ class Board:
 _NONE: frozenset[str] = frozenset()
 _NOBODY: Counter[str] = Counter()
 _ANY = 1_000_000_000
-
-
-def most(kind: str) -> int:
-    """Customers that may share a key of the kind before it is a crowd's."""
-    return MOST_OF.get(kind) or MOST[role(kind)]
-
-
-def label(kind: str, unit: Unit) -> str:
-    """By what holders of a value are told apart: a person's name, a company's brand; for a brand its place."""
-    if unit.kind == "company" or (unit.orgs and not unit.full):
-        org = next(iter(unit.orgs), None)
-        if org is None:
-            return ""
-        return (org.branch or org.city or org.province) if kind in ("brand", "domain") else "org " + org.sound
-    if kind == "brand":
-        return ""
-    for name in (*unit.full.values(), *unit.latin.values()):
-        if name.sounds:
-            return " ".join(min(name.sounds))
-    return ""
-
-
-_CONTENT = ("full", "latin", "nicked", "phones", "masks", "mails", "lands", "handles", "orgs", "places", "code", "genders")
-
-
-def content(unit: Unit) -> tuple[Any, ...]:
-    """All that a unit says, without who says it."""
-    return (unit.kind, *(frozenset(getattr(unit, name)) for name in _CONTENT))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from hub.identity.core.store import MOST_HOLDERS
 from hub.identity.core.unit import Unit, domain_label, whereabouts
 
 Plain = tuple[str, str]
@@ -17,6 +18,10 @@ Role = Literal["proof", "strong", "block"]
 
 ROLES: dict[str, Role] = {"phone": "strong", "mail": "strong", "code": "proof"}
 """Roles of kinds; kinds of proofs are their own, anything else is a block."""
+MOST = {"proof": MOST_HOLDERS, "strong": 12, "block": 20}
+"""Customers that may share a key before it is a crowd's."""
+MOST_OF = {"x words": 6, "x word": 12}
+"""The same for kinds that have their own bound."""
 
 
 class Keys(NamedTuple):
@@ -141,3 +146,23 @@ def _general(unit: Unit, both: dict[Plain, None]) -> None:
     for one, other in _PAIRS:
         if one in extra and other in extra:
             both["x pair", " ".join(sorted((extra[one][0], extra[other][0])))] = None
+
+
+def most(kind: str) -> int:
+    """Customers that may share a key of the kind before it is a crowd's."""
+    return MOST_OF.get(kind) or MOST[role(kind)]
+
+
+def label(kind: str, unit: Unit) -> str:
+    """By what holders of a value are told apart: a person's name, a company's brand; for a brand its place."""
+    if unit.kind == "company" or (unit.orgs and not unit.full):
+        org = next(iter(unit.orgs), None)
+        if org is None:
+            return ""
+        return (org.branch or org.city or org.province) if kind in ("brand", "domain") else "org " + org.sound
+    if kind == "brand":
+        return ""
+    for name in (*unit.full.values(), *unit.latin.values()):
+        if name.sounds:
+            return " ".join(min(name.sounds))
+    return ""

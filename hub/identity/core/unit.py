@@ -281,3 +281,11 @@ def domain_label(domain: str) -> str:
 
 
 _NO_LABEL = frozenset({"com", "cn", "net", "org", "gov", "edu", "co", "mail", "www", "corp"})
+
+
+_CONTENT = ("full", "latin", "nicked", "phones", "masks", "mails", "lands", "handles", "orgs", "places", "code", "genders")
+
+
+def content(unit: Unit) -> tuple[Any, ...]:
+    """All that a unit says, without who says it."""
+    return (unit.kind, *(frozenset(getattr(unit, name)) for name in _CONTENT))
