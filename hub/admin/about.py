@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import quote
 
 from flask import render_template
 from sqlalchemy import func, select
 
 from hub.admin import overview
+from hub.admin.i18n import catalogue, t
 from hub.admin.web import may, page, rows, the_hub
 from hub.identity import again
 from hub.models import AuditEntry
@@ -37,12 +40,44 @@ def show() -> str:
         looks = again.waiting(conn)
         held = int(conn.execute(select(func.count()).where(stream.lease_until >= now)).scalar_one())
         sizes = {name: overview.estimate(hub, conn, name) for name in ("customer", "source_record", "orders", "delivery")}
-        entries = rows(conn, select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(20)) if may("admin") else []
+        newest_first = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(20)
+        entries = [entry(row) for row in rows(conn, newest_first)] if may("admin") else []
     present, newest = versions(hub.db)
     return render_template(
         "about.html", version=_version(), hub=hub, waiting=waiting, held=held, looks=looks, sizes=sizes, entries=entries,
         present=present, newest=newest, keys=sorted(hub.ring.numbers),
     )  # fmt: skip
+
+
+PLACES = {
+    "account": "/accounts/{}",
+    "customer": "/customers/{}",
+    "delivery": "/deliveries/{}",
+    "quarantine": "/quarantine/record?ref={}",
+    "inbox": "/inbox/push?key={}",
+    "user": "/users",
+}
+"""Where the subject of an entry is shown, by its kind."""
+OF_CUSTOMERS = ("customer.", "owner.", "privacy.", "identity.answer", "identity.take_back")
+"""Entries whose subject is a customer's id alone."""
+
+
+def entry(row: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the audit log in the reader's words. did: what was done; on, place: to what, and where that is shown.
+
+    An entry of an older version may have a name that no text is for: it stays as it is.
+    """
+    kind, colon, own = row["subject"].partition(":")
+    if not colon and row["what"].startswith(OF_CUSTOMERS):
+        kind, own = "customer", row["subject"]
+    did, on = f"did.{row['what']}", f"on.{kind}"
+    known = catalogue()
+    return {
+        **row,
+        "did": t(did) if did in known else row["what"],
+        "on": f"{t(on)} {own}".strip() if on in known else row["subject"],
+        "place": PLACES.get(kind, "").format(quote(own, safe="")) if own else "",
+    }
 
 
 def _version() -> str:
