@@ -19,10 +19,9 @@ from hub.identity.core.store import Change, Store
 from hub.identity.core.unit import Unit
 from hub.identity.core.weights import Model, shipped
 
-_SURE, _FIRM, _RIVAL = 6.0, 3.5, -12.0
-"""Bits from which a join is firm: in any case, and where no rival comes so near. Where a weaker one is among them, all who
-might be one are looked at again when the batch is over. Who is merely nearly one with another is not: of 5,900 such, 10 came
-out otherwise (100,000 records)."""
+_SURE = 6.0
+"""Bits from which a join is firm. Where a weaker one is among them, all who might be one are looked at again when the batch is
+over. Who is merely nearly one with another is not: of 5,900 such, 10 came out otherwise (100,000 records)."""
 _HOPS, _FAR = 2, -5.0
 """In a second look the neighbours of neighbours count as well, so far; who is further apart than the bits is nobody's rival."""
 _LARGE = 200
@@ -129,7 +128,7 @@ class Engine:
             whole.joined += found.joined
             whole.open += found.open
             whole.compared += found.compared
-            if not board.recalled and _unsettled(found):
+            if not board.recalled and any(item.score.bits < _SURE for item in found.joined):
                 whole.unsettled += found.units
         return whole
 
@@ -139,11 +138,3 @@ class Engine:
         if found is None:
             found = Clustering(context, self.preset, board.apart).run(component.atoms, component.pairs)
         return found
-
-
-def _unsettled(found: Outcome) -> bool:
-    """Whether a second look may come out otherwise: a weak join, or one that is not firm and has a rival."""
-    weakest = min((item.score.bits for item in found.joined), default=_SURE)
-    if weakest >= _SURE:
-        return False
-    return weakest < _FIRM or any(score.bits > _RIVAL or score.conflict for _, _, score in found.compared)

@@ -209,21 +209,6 @@ def test_a_second_look_goes_no_further_than_rivals() -> None:
     assert not {f"m{n:02d}" for n in range(18) if n != 3} & asked
 
 
-def queued(*rows: dict[str, Any]) -> set[str]:
-    """Profiles of customers that wait for a second look after these rows came one by one."""
-    store, _ = groups(rows, batch=1)
-    return {ref for ref, profile in store.profiles.items() if profile.customer in store.queue}
-
-
-def test_a_join_that_nobody_contests_needs_no_second_look() -> None:
-    zhang = row("p", "张晓伟", phones=["13812345679"])
-    ordered = row("o", "张**", source="taobao", phones=["138****5679"], ids={"buyer_open_uid": "b1"})
-    assert queued(zhang, row("q", "张晓伟", source="excel", ids={}, phones=["13812345679"])) == set()
-    assert queued(zhang, ordered) == set()
-    assert queued(zhang, row("n", source="miniapp", phones=["13812345679"], ids={"openid": "x"})) == {"p", "n"}, "weak"
-    assert queued(zhang, row("r", "张敏", phones=["13812345679"]), ordered) == {"p", "o", "r"}, "a rival"
-
-
 def test_what_a_proof_joins_is_looked_for_before_others_claim_it() -> None:
     """A nickname and a firm that are one's only together (by the union id) find the colleague, whoever comes last."""
     union = {"unionid": "u2"}
