@@ -13,6 +13,7 @@ from hub.admin.customers import FIELDS, display_name, field_value
 from hub.admin.i18n import language, pick, t
 from hub.admin.web import audited, back, done, may, needs, page, the_hub, who
 from hub.identity.desk import review
+from hub.identity.desk.explain import start
 from hub.identity.desk.reasons import evidence
 from hub.identity.desk.service import IdentityFault
 from hub.store.types import to_us
@@ -90,6 +91,7 @@ def pair() -> str:
         options=_options(found["sides"]), days=DAYS, place=_number("n", 0), last=last if all(last) else None,
         obstacle=pick(*review.OBSTACLES[found["obstacle"]]) if found["obstacle"] else "",
         related=[t(f"relation.{item['kind']}", **_ends(both, item["forward"])) for item in found["relations"]],
+        begins=start(question["bits"], question["evidence"]) if question else 0.0,
     )  # fmt: skip
 
 

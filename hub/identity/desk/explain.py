@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hub.identity.core.store import Evidence
@@ -26,15 +26,22 @@ def kind_name(kind: str, lang: str) -> str:
     return en if lang == "en" else zh
 
 
+def start(bits: float, items: Iterable[Evidence]) -> float:
+    """What of a sum is no evidence: how rarely any two are one, and what is held back where too little speaks for it."""
+    return round(bits - sum(item.bits for item in items), 1)
+
+
 def balance(evidence: Mapping[str, Any] | None, lang: str) -> str:
     """What a stored link rests on: for and against, with bits, sum and version of the weights; '' where nothing is stored."""
     stored = evidence or {}
     items = [Evidence(kind, level, bits) for kind, level, bits in stored.get("evidence", ())]
     if not items:
         return ""
-    total = f"合计 {stored.get('bits', 0):+.1f} 比特（模型 {stored.get('model', '?')}）。"
+    bits, model = stored.get("bits", 0), stored.get("model", "?")
+    begins = start(bits, items)
+    total = f"起点 {begins:+.1f}（任取两个客户，极少是同一个），合计 {bits:+.1f} 比特（模型 {model}）。"
     if lang == "en":
-        total = f" Sum {stored.get('bits', 0):+.1f} bits (model {stored.get('model', '?')})."
+        total = f" Start {begins:+.1f} (any two customers are hardly ever one), sum {bits:+.1f} bits (model {model})."
     return reasons.balance(items, lang) + total
 
 

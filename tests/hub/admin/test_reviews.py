@@ -90,6 +90,14 @@ def test_a_relation_goes_the_way_it_was_said(operator: Any, made: Any) -> None:
     assert "李建国 替 欧阳晓岚 下单" in operator.get(address(made))
 
 
+def test_what_is_weighed_adds_up(viewer: Any, made: Any) -> None:
+    page = viewer.get(address(made))
+    weighed = [float(number) for number in re.findall(r"<li>[^<]*\(([+-][0-9.]+)\)</li>", page)]
+    ((begins, total),) = re.findall(r"起点 ([+-][0-9.]+)：.*合计 ([+-][0-9.]+) 比特", page)
+    assert len(weighed) > 2 and float(begins) < -9
+    assert float(begins) + sum(weighed) == pytest.approx(float(total), abs=0.11)
+
+
 def test_not_sure_goes_on_to_the_next_question(operator: Any, made: Any) -> None:
     assert "先放一放" in answer(made, operator, "unsure", days="7")
     assert review.counts(made.hub)["unsure"] == 1 and "没有待确认的问题" in operator.get("/reviews")

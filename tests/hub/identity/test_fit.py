@@ -82,6 +82,7 @@ def test_sentences(lang: str) -> None:
     assert "+12.3" in told
     assert "-7.0" in told
     assert "m1" in told
+    assert "-2.0" in told, "what the evidence starts from: 5.3 less all evidence"
     assert bool(re.search("[一-鿿]", told)) == (lang == "zh")
     for rule in ("new", "person", "redo", "proof:unionid"):
         assert explain.link(rule, None, "b", lang)
