@@ -229,7 +229,7 @@ class Board:
         """Look for the keys of those whom proofs or people join, so that what they have only together is known before anything
         else claims them."""
         self._ties.prove(self._claims(), self._may_be_one)
-        self.look_further(self._ties.proven())
+        self.look_further(self._ties.proven(ref for ref, piece in self.pieces.items() if piece.features is not None))
 
     def look_further(self, units: Iterable[Unit]) -> bool:
         """Keys that only a whole group has (one's number with another's name): look for them; whether anything new came."""

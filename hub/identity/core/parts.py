@@ -98,9 +98,10 @@ class Ties:
             self.gone.add(lost)
         self.touched.add(root)
 
-    def proven(self) -> Iterator[Unit]:
-        """Atoms of several profiles."""
-        return (self._unit(head) for head in self._atoms.members)
+    def proven(self, refs: Iterable[str]) -> Iterator[Unit]:
+        """Atoms of several profiles, one of these among them."""
+        heads = {self._atoms.root(ref) for ref in refs}
+        return (self._unit(head) for head in sorted(heads & self._atoms.members.keys()))
 
     def alone(self) -> Iterator[Unit]:
         """Units with which nothing else shares anything."""
