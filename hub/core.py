@@ -27,10 +27,7 @@ def utc_now() -> datetime:
 def _ring_of(path: Path, db: Database) -> KeyRing:
     """The key ring of this database. Raises KeyFault when the file is missing or another one's: what the hub would write
     with new keys could never be put together with what is there."""
-    sealed = None
-    with db.read() as conn:
-        if inspect(conn).has_table("account"):
-            sealed = conn.execute(text("SELECT config FROM account ORDER BY id LIMIT 1")).scalar()
+    sealed, place = _sealed(db)
     if sealed is not None and not path.exists():
         raise KeyFault(
             f"密钥文件 {path} 不见了，数据库里的内容要用它才能读：从备份放回原处 / the key file {path} is missing, and what "
@@ -39,13 +36,26 @@ def _ring_of(path: Path, db: Database) -> KeyRing:
     ring = keyring.load_or_create(path)
     if sealed is not None:
         try:
-            ring.open(bytes(sealed), b"account.config")
+            ring.open(sealed, place)
         except KeyFault:
             raise KeyFault(
                 f"密钥文件 {path} 不是这个数据库的 / the key file {path} does not belong to this database (HUB_KEY_FILE, "
                 "HUB_DATABASE_URL)"
             ) from None
     return ring
+
+
+def _sealed(db: Database) -> tuple[bytes | None, bytes]:
+    """Something that was sealed with the keys of this database, and what it is bound to: an account's settings, or (a store of
+    `hub resolve` has no accounts) the oldest customer."""
+    with db.read() as conn:
+        if not inspect(conn).has_table("account"):
+            return None, b""
+        config = conn.execute(text("SELECT config FROM account ORDER BY id LIMIT 1")).scalar()
+        if config is not None:
+            return bytes(config), b"account.config"
+        customer = conn.execute(text("SELECT id, data FROM customer ORDER BY id LIMIT 1")).first()
+        return (bytes(customer[1]), f"customer|{customer[0]}".encode()) if customer and customer[1] else (None, b"")
 
 
 @dataclass

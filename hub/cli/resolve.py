@@ -70,11 +70,14 @@ def _told(out: Path) -> Iterator[None]:
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
     from hub.identity.reading import FileFault
+    from hub.security.keyring import KeyFault
 
     try:
         yield
     except FileFault as error:
         raise fail(f"{error}") from None
+    except KeyFault as error:
+        raise fail(f"{error}", 2) from None
     except (DBAPIError, ArgumentError) as error:
         raise fail(database_fault(error), 2) from None
     except OSError as error:

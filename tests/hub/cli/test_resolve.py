@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from hub.security.keyring import KeyRing
+
 Desk = Any
 ROW = {"rid": "r1", "source": "crm", "shop": "a", "ids": {"id": "7"}, "name": "欧阳晓岚", "phones": ["13912345671"]}
 LINE = json.dumps(ROW, ensure_ascii=False).encode() + b"\n"
@@ -120,6 +122,22 @@ def test_answers_without_their_columns(desk: Desk) -> None:
 def test_a_store_that_is_none(desk: Desk) -> None:
     said = refused(desk, file(desk, "in.jsonl", LINE), "--store", "nonsense", code=2)
     assert "数据库不可用" in said and "the database cannot be used" in said
+
+
+def test_a_store_with_the_keys_of_another_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With other keys nothing stored would be found, and everybody would be a customer once more."""
+    source, url = file(desk, "in.jsonl", LINE), f"sqlite:///{desk.folder / 'kept.db'}"
+    monkeypatch.chdir(desk.folder)
+    desk.run("resolve", source, "--out", "first.csv", "--store", url)
+    other = desk.folder / "elsewhere"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    said = refused(desk, source, "--store", url, code=2)
+    assert "密钥文件" in said and "put it back from your backup" in said
+    (other / "var").mkdir(exist_ok=True)
+    KeyRing.new().save(other / "var" / "keys.json")
+    said = refused(desk, source, "--store", url, code=2)
+    assert "不是这个数据库的" in said and "does not belong to this database" in said
 
 
 def test_a_disk_that_is_full(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
