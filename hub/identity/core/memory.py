@@ -75,12 +75,17 @@ class MemoryStore:
             self.members_of.pop(merge.loser, None)
         self.links.update((link.ref, link) for link in change.links)
         self.relations.update(((item.a, item.b, item.kind), item) for item in change.relations)
-        for pair in [pair for ref in change.looked for pair in self._asked.get(ref, ()) if pair[1] in change.looked]:
-            self.reviews.pop(pair, None)
-            self._asked[pair[0]].discard(pair)
+        for pair in {pair for ref in change.groups for pair in self._asked.get(ref, ())}:
+            if change.answered(*pair):
+                del self.reviews[pair]
+                for ref in pair:
+                    self._asked[ref].discard(pair)
+            elif change.doubts() and change.groups.keys() >= set(pair):
+                self.queue.setdefault(self.profiles[pair[0]].customer, "question")
         for item in change.reviews:
             self.reviews[item.a, item.b] = item
-            self._asked.setdefault(item.a, set()).add((item.a, item.b))
+            for ref in (item.a, item.b):
+                self._asked.setdefault(ref, set()).add((item.a, item.b))
         self.counters.update(change.counts)
         self.queue.update(change.queue)
         for customer in change.done:

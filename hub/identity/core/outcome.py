@@ -36,9 +36,7 @@ class Writer:
             if unit.orders:
                 self._receivers(unit)
         self._moves(outcome.units, homes)
-        # Who is new and alone was compared with nobody, and nobody has asked about him.
-        alone = {unit.refs[0] for unit in outcome.units if unit.size == 1}
-        self.change.looked = {ref for ref, piece in self.board.pieces.items() if piece.customer or ref not in alone}
+        self._answered(outcome)
         self._reviews(outcome.open)
         self.change.queue = {self.home[unit.refs[0]]: "neighbours" for unit in outcome.unsettled if unit.refs[0] in self.home}
         self._relations(outcome)
@@ -154,6 +152,18 @@ class Writer:
                     self.change.splits.append(Split(old, target, tuple(refs), "redo"))
 
     # -- what a person should see
+
+    def _answered(self, outcome: Outcome) -> None:
+        """Who was compared anew. Who is new and alone was compared with nobody, and nobody has asked about him."""
+        change, pieces = self.change, self.board.pieces
+        for number, unit in enumerate(outcome.units):
+            if unit.size > 1 or pieces[unit.refs[0]].customer:
+                change.groups.update(dict.fromkeys(unit.refs, number))
+                change.fresh.update(ref for ref in unit.refs if pieces[ref].features is not None or pieces[ref].recalled)
+        for a, b, _ in outcome.compared:
+            one, other = change.groups.get(a.refs[0]), change.groups.get(b.refs[0])
+            if one is not None and other is not None and one != other:
+                change.compared.add((min(one, other), max(one, other)))
 
     def _reviews(self, found: list[Open]) -> None:
         for item in found:

@@ -10,8 +10,9 @@ one person or organisation. A *digest* is the blind index of a key (kind, scope,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Literal, NamedTuple, Protocol
 
 Verdict = Literal["same", "different", "related", "unsure"]
@@ -147,9 +148,11 @@ class Change:
     """Everything that one batch did, in an order that can be applied from top to bottom.
 
     born: ids of customers that did not exist. moved: refs of stored profiles that changed their customer (also in saved).
-    counts: what to add to the counters. looked: refs that were compared anew: open reviews with both sides among them are
-    out of date; those that still stand come again in reviews. queue: customers to look at again (the redo queue), done: those
-    that were taken off it.
+    counts: what to add to the counters. queue: customers to look at again (the redo queue), done: those that were taken off it.
+
+    fresh: refs that were compared with all who may be one with them. groups: the group of each ref that was there, by number;
+    compared: groups that were compared. What was open between two refs is out of date when ``answered``, and comes again in
+    reviews where it still stands.
     """
 
     born: list[str] = field(default_factory=list)
@@ -159,10 +162,35 @@ class Change:
     links: list[Link] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
-    looked: set[str] = field(default_factory=set)
+    fresh: set[str] = field(default_factory=set)
+    groups: dict[str, int] = field(default_factory=dict)
+    compared: set[tuple[int, int]] = field(default_factory=set)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     queue: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+
+    def answered(self, a: str, b: str) -> bool:
+        """Whether a question about two refs is out of date."""
+        if a in self.fresh or b in self.fresh:
+            return True
+        one, other = self.groups.get(a, -1), self.groups.get(b, -2)
+        return one == other or (min(one, other), max(one, other)) in self.compared
+
+    def doubts(self) -> bool:
+        """Whether those are to be looked at again between whom something is open, and who were there and not compared. Not
+        after a second look: they would call each other for ever."""
+        return not self.done and len(self.groups) > 1
+
+    def answered_pairs(self) -> Iterator[tuple[str, str]]:
+        """Such pairs (a < b) of refs that are not fresh themselves."""
+        inside: dict[int, list[str]] = {}
+        for ref, group in self.groups.items():
+            if ref not in self.fresh:
+                inside.setdefault(group, []).append(ref)
+        for refs in inside.values():
+            yield from combinations(sorted(refs), 2)
+        for one, other in self.compared:
+            yield from ((min(a, b), max(a, b)) for a in inside.get(one, ()) for b in inside.get(other, ()))
 
 
 class Store(Protocol):

@@ -20,7 +20,7 @@ from hub.identity.tables.digests import BLOCK, JOINING
 from hub.identity.tables.profiles import Standing, Stored, ask_standing, cut, held, load, open_features, place_of
 from hub.identity.tables.statistics import Statistics
 from hub.security.keyring import KeyRing
-from hub.store.bulk import Row, Upsert, delete_in, driver, many, select_in
+from hub.store.bulk import COPY_FROM, Row, Upsert, delete_in, driver, many, select_in
 
 _COLUMNS = (
     "ref", "nr", "account_id", "source_ref", "customer_id", "rule", "bits", "evidence", "data", "features", "blocks_digest",
@@ -40,7 +40,16 @@ insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("custome
 _RELINK = "UPDATE profile SET rule = {0}, bits = {0}, evidence = {0} WHERE ref = {0}"
 _RENEW = "UPDATE profile SET source_ref = {0}, data = {0}, hash = {0}, version = {0}, deleted = false WHERE ref = {0}"
 _REBLOCK = "UPDATE profile SET blocks_digest = {0} WHERE ref = {0}"
-_FORGET_ASKED = "DELETE FROM identity_review WHERE state IN ('open', 'kept') AND a = ANY(%s) AND b = ANY(%s)"
+_FORGET_ASKED = "DELETE FROM identity_review WHERE state IN ('open', 'kept') AND (a = ANY(%s) OR b = ANY(%s))"
+_FORGET_PAIRS = (
+    "DELETE FROM identity_review r USING unnest(%s::text[], %s::text[]) AS pair(a, b) "
+    "WHERE r.a = pair.a AND r.b = pair.b AND r.state IN ('open', 'kept')"
+)
+_DOUBT = (
+    "INSERT INTO identity_redo (customer_id, reason, at) SELECT DISTINCT p.customer_id, 'question', %s::bigint "
+    "FROM identity_review r JOIN profile p ON p.ref = r.a "
+    "WHERE r.a = ANY(%s) AND r.b = ANY(%s) AND r.state IN ('open', 'kept') ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(slots=True)
@@ -119,12 +128,19 @@ class SqlStore:
         """All counters."""
         return self.statistics.read(self.conn)
 
-    def waiting(self, most: int) -> Sequence[str]:
-        """Customers to be looked at again, oldest first."""
-        statement = text("SELECT customer_id FROM identity_redo ORDER BY at, customer_id LIMIT :most")
+    def waiting(self, most: int, *, last: bool = False) -> Sequence[str]:
+        """Customers to be looked at again, oldest first, or those who came last."""
+        order = "at DESC, customer_id DESC" if last else "at, customer_id"
+        statement = text(f"SELECT customer_id FROM identity_redo ORDER BY {order} LIMIT :most")  # noqa: S608 - constants
         return list(self.conn.execute(statement, {"most": most}).scalars())
 
     # -- writing
+
+    def recall(self, refs: Iterable[str]) -> None:
+        """Read the stored profiles among refs, where the change to apply was decided on another view of them."""
+        found = load(self.conn, refs)
+        self.stored |= found
+        self._homes.update((ref, row.customer) for ref, row in found.items())
 
     def decide(self, decision: Decision) -> None:
         """Remember for ever what a person said, and take the question off the queue."""
@@ -244,21 +260,33 @@ class SqlStore:
         for ref, loser in rest:
             left.setdefault(loser, []).append(ref)
 
-    def _forget_questions(self, looked: Collection[str]) -> None:
-        """Open questions whose both sides were compared anew are out of date; those that still stand come again."""
-        if len(looked) < 2:
+    def _settle_questions(self, change: Change) -> None:
+        """Open questions that are out of date go; those that still stand come again. Of two that lay on the table and were not
+        compared, one is looked at again."""
+        fresh, both, now = list(change.fresh), change.doubts(), self.now
+        if self.conn.dialect.name == "postgresql" and len(change.groups) < COPY_FROM:
+            # Without an answer to wait for.
+            if fresh:
+                driver(self.conn).execute(_FORGET_ASKED, (fresh, fresh))
+            if pairs := list(change.answered_pairs()):
+                driver(self.conn).execute(_FORGET_PAIRS, tuple(map(list, zip(*pairs, strict=True))))
+            if both:
+                driver(self.conn).execute(_DOUBT, (now, list(change.groups), list(change.groups)))
             return
-        if self.conn.dialect.name == "postgresql":
-            refs = list(looked)
-            driver(self.conn).execute(_FORGET_ASKED, (refs, refs))
-            return
-        asked = select_in(self.conn, "identity_review", ("a", "b", "state"), "a", looked)
-        stale = [(a, b) for a, b, state in asked if state in ("open", "kept") and b in looked]
-        many(self.conn, "DELETE FROM identity_review WHERE a = {0} AND b = {0}", stale)
+        columns = ("a", "b", "state")
+        asked = select_in(self.conn, "identity_review", columns, "a", change.groups)
+        asked += select_in(self.conn, "identity_review", columns, "b", fresh)
+        waiting = {(a, b) for a, b, state in asked if state in ("open", "kept")}
+        stale = {(a, b) for a, b in waiting if change.answered(a, b)}
+        many(self.conn, "DELETE FROM identity_review WHERE a = {0} AND b = {0}", sorted(stale))
+        if both:
+            doubtful = {a for a, b in waiting - stale if b in change.groups}
+            homes = select_in(self.conn, "profile", ("ref", "customer_id"), "ref", sorted(doubtful))
+            insert_redo(self.conn, sorted((customer, "question", now) for customer in {home for _, home in homes}))
 
     def _queues(self, change: Change) -> None:
         now = self.now
-        self._forget_questions(change.looked)
+        self._settle_questions(change)
         _upsert_relation(self.conn, [(r.a, r.b, r.kind, r.bits, _json(r.evidence), now) for r in change.relations])
         _upsert_review(
             self.conn,

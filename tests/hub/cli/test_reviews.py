@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.identity import again
 from hub.identity.deciding import resolver
 from hub.identity.resolve import Incoming
 from tests.hub.cli.conftest import Desk
@@ -59,6 +60,10 @@ def test_weights_are_fitted_applied_and_taken_back(desk: Desk) -> None:
             (f"b{number}", {**person, "display_name": "李伟"}),
         )
         desk.run("customers", "answer", f"crm/a{number}", f"crm/b{number}", "different")
+    hub = desk.hub()
+    while again.work(hub):
+        pass
+    hub.close()
     told = desk.run("customers", "fit", "--json").json
     assert told["pairs"]["answers"] == len(surnames) and told["applied"] is False and told["moved"]
     assert "not applied" in desk.run("customers", "fit").out

@@ -217,3 +217,18 @@ def test_what_a_proof_joins_is_looked_for_before_others_claim_it() -> None:
     stranger = row("r7", "张晓伟", ids={}, phones=["13812345679"])
     for last in ((buyer, stranger), (stranger, buyer)):
         assert groups([colleague, follower, *last], batch=1)[1] == [{"r5", "r6", "r8"}, {"r7"}]
+
+
+def test_a_question_stays_when_somebody_else_comes_near() -> None:
+    """Two who are not compared again are not answered, whoever comes to the table with both; one of them is looked at again."""
+    lady = row("a", "张女士", ids={}, phones=["15899887766"], city="上海市", address="文三路90号", company="华美")
+    man = row("b", "王建国", ids={}, phones=["15899887766"], city="上海市")
+    nick = row("c", "晓伟", ids={}, phones=["15899887766"], city="杭州市", address="文三路90号", company="华美")
+    store, deciding = MemoryStore(), engine()
+    deciding.resolve(store, [Arrival(item["rid"], features(item)) for item in (lady, man)])
+    assert set(store.reviews) == {("a", "b")}
+    deciding.resolve(store, [Arrival("c", features(nick))])
+    assert ("a", "b") in store.reviews and len(store.members_of) == 3
+    assert store.queue == {store.profiles["a"].customer: "question"}
+    deciding.redo(store, list(store.queue))
+    assert store.queue == {} and ("a", "b") in store.reviews

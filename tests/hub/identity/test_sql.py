@@ -140,19 +140,44 @@ def test_queues_and_relations(site3: Site) -> None:
         assert set(work.waiting(10)) == {"c1", "c2"} and len(work.waiting(1)) == 1
     assert site3.one(IdentityReview).state == "open" and site3.one(IdentityRelation).kind == "household"
     with site3.hub.db.write() as conn:
-        store(site3.hub, conn).apply(Change(looked={"1|a", "1|c"}, done=["c1"]))
+        store(site3.hub, conn).apply(Change(fresh={"1|c"}, groups={"1|c": 0}, done=["c1"]))
     assert site3.rows(IdentityReview) == [] and [row.customer_id for row in site3.rows(IdentityRedo)] == ["c2"]
 
 
-def test_a_question_that_was_looked_at_again_goes_unless_it_still_stands(site3: Site) -> None:
-    still, stale = (
-        Review("1|a", "1|c", "uncertain", 1.5, 2.0, WHY, "v1"),
-        Review("1|a", "1|b", "uncertain", 1.0, 1.0, WHY, "v1"),
-    )
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (Change(groups={"1|a": 0, "1|b": 1, "1|c": 2}), {"b", "c"}),
+        (Change(groups={"1|a": 0, "1|b": 1, "1|c": 2}, compared={(0, 1)}), {"c"}),
+        (Change(groups={"1|a": 0, "1|b": 1, "1|c": 0}), {"b"}),
+        (Change(groups={"1|b": 4}, fresh={"1|b"}), {"c"}),
+        (Change(groups={"1|a": 4}, fresh={"1|a"}), set()),
+    ],
+    ids=["beside", "compared", "together", "one side", "other side"],
+)
+def test_a_question_goes_when_its_sides_were_compared_anew(site3: Site, change: Change, left: set[str]) -> None:
+    asked = [Review("1|a", f"1|{other}", "uncertain", 1.5, 2.0, WHY, "v1") for other in "bc"]
     with site3.hub.db.write() as conn:
-        store(site3.hub, conn).apply(Change(reviews=[still, stale]))
-        store(site3.hub, conn).apply(Change(looked={"1|a"}))
-        store(site3.hub, conn).apply(Change(reviews=[still], looked={"1|a", "1|b", "1|c"}))
+        store(site3.hub, conn).apply(Change(reviews=asked))
+        store(site3.hub, conn).apply(change)
+    assert {row.b for row in site3.rows(IdentityReview)} == {f"1|{other}" for other in left}
+
+
+@pytest.mark.parametrize(("done", "queued"), [([], ["c1"]), (["c3"], [])])
+def test_two_who_were_there_and_not_compared_are_looked_at_again(site3: Site, done: list[str], queued: list[str]) -> None:
+    asked = Review("1|a", "1|c", "uncertain", 1.5, 2.0, WHY, "v1")
+    with site3.hub.db.write() as conn:
+        store(site3.hub, conn).apply(Change(reviews=[asked]))
+        store(site3.hub, conn).apply(Change(groups={"1|a": 0, "1|b": 1, "1|c": 2}, fresh={"1|b"}, done=done))
+    assert site3.one(IdentityReview).state == "open"
+    assert [(row.customer_id, row.reason) for row in site3.rows(IdentityRedo)] == [(each, "question") for each in queued]
+
+
+def test_a_question_that_still_stands_stays(site3: Site) -> None:
+    asked = Review("1|a", "1|c", "uncertain", 1.5, 2.0, WHY, "v1")
+    with site3.hub.db.write() as conn:
+        store(site3.hub, conn).apply(Change(reviews=[asked]))
+        store(site3.hub, conn).apply(Change(reviews=[asked], groups={"1|a": 0, "1|c": 1}, fresh={"1|a"}, compared={(0, 1)}))
     assert site3.one(IdentityReview).b == "1|c"
 
 
