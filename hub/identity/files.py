@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import gc
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,16 +20,17 @@ from sqlalchemy import Connection, text
 from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
+from hub.identity.apart import Apart, apart
 from hub.identity.core.schema import Schema
 from hub.identity.core.store import Decision
 from hub.identity.reading import read
-from hub.identity.resolve import Incoming, Resolver
+from hub.identity.resolve import Incoming, Resolved, Resolver
 from hub.identity.tables import asking
 from hub.store import database
 from hub.store.bulk import driver
 from hub.store.migrate import upgrade, versions
 
-BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 2000
+BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 1000
 """In bulk: records decided together, and such batches in one transaction; one by one: records in one transaction. AGAIN:
 customers that are looked at again together."""
 _BULK = ("cache_size=-393216", "wal_autocheckpoint=65536")
@@ -61,7 +63,7 @@ class Lists:
 
 @dataclass
 class Outcome:
-    """What resolving a file did. processor: seconds of this process. times: seconds of each record, where
+    """What resolving a file did. processor: seconds of this process and the second one. times: seconds of each record, where
     they came one by one."""
 
     records: int = 0
@@ -137,11 +139,17 @@ def _tell(db: database.Database, pragmas: Iterable[str]) -> None:
                 driver(conn).execute("PRAGMA " + pragma)
 
 
-class FileRun:
-    """One file through one store."""
+def _processor() -> float:
+    """Seconds of processor time of this process and of those that it has started and that have ended."""
+    return sum(os.times()[:4])
 
-    def __init__(self, hub: Hub, preset: str = "default", schema: Schema | None = None) -> None:
-        self.hub, self.lists = hub, Lists()
+
+class FileRun:
+    """One file through one store. processes: with 2, a second one decides while this one reads and writes."""
+
+    def __init__(self, hub: Hub, preset: str = "default", schema: Schema | None = None, *, processes: int = 2) -> None:
+        self.hub, self.lists, self.processes = hub, Lists(), processes
+        self.apart: Apart | None = None
         single = schema is not None and schema.single_source
         self.schema = schema
         self.resolver = Resolver(hub.ring, self.lists, preset=preset, single_source=single)
@@ -149,16 +157,18 @@ class FileRun:
 
     def load(self, path: Path, *, stream: bool = False) -> None:
         """All records of the file, in its order; then the second looks that later records have made due."""
-        began, before = time.perf_counter(), time.process_time()
+        began, before = time.perf_counter(), _processor()
         incoming = map(self._incoming, read(path, self.schema))
         while stream and (batch := list(islice(incoming, STREAM))):
             self._stream(batch)
-        with in_bulk(self.hub.db):
+        with in_bulk(self.hub.db), ExitStack() as stack:
             while self._land(incoming):
-                pass
+                if self.apart is None and self.processes > 1:
+                    self.apart = stack.enter_context(apart(self.hub, self.resolver))
             self._settle()
+        self.apart = None
         self.outcome.seconds += time.perf_counter() - began
-        self.outcome.processor += time.process_time() - before
+        self.outcome.processor += _processor() - before
 
     def _incoming(self, row: tuple[str, dict[str, Any], str]) -> Incoming:
         source, record, rid = row
@@ -167,13 +177,26 @@ class FileRun:
 
     def _land(self, incoming: Iterator[Incoming]) -> bool:
         """Some batches in one transaction; whether there may be more."""
-        with self.hub.db.write() as conn:
+        more = True
+        with self._writing() as conn:
             for _ in range(BATCHES):
                 batch = list(islice(incoming, BATCH))
                 self._resolve(conn, batch)
-                if len(batch) < BATCH:
-                    return False
-        return True
+                more = len(batch) == BATCH
+                if not more:
+                    break
+            if self.apart is not None and not (more and self.apart.undisturbed):
+                self._note(conn, self.apart.rest(conn, self.hub.now_us()))
+        return more
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self.hub.db.write() as conn:
+            if self.apart is not None:
+                self.apart.begin(conn)
+            yield conn
+        if self.apart is not None:
+            self.apart.committed()
 
     def _stream(self, batch: Sequence[Incoming]) -> None:
         """One by one, in one transaction."""
@@ -184,10 +207,14 @@ class FileRun:
                 self.outcome.times.append(time.perf_counter() - began)
 
     def _resolve(self, conn: Connection, batch: list[Incoming]) -> None:
-        done = self.resolver.resolve(conn, batch, self.hub.now_us())
-        insert_events(conn, done.events)
-        self.outcome.merged += done.merged
+        now = self.hub.now_us()
+        self._note(conn, self.apart.resolve(conn, batch, now) if self.apart else [self.resolver.resolve(conn, batch, now)])
         self.outcome.records += len(batch)
+
+    def _note(self, conn: Connection, done: Iterable[Resolved]) -> None:
+        for resolved in done:
+            insert_events(conn, resolved.events)
+            self.outcome.merged += resolved.merged
 
     def _settle(self) -> None:
         """Second looks until none is due; then the questions that are left are bounded."""
@@ -197,10 +224,11 @@ class FileRun:
             asking.bound(conn)
 
     def _again(self) -> bool:
-        with self.hub.db.write() as conn:
+        with self._writing() as conn:
             if conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is None:
                 return False
-            insert_events(conn, self.resolver.redo(conn, self.hub.now_us(), AGAIN).events)
+            now = self.hub.now_us()
+            self._note(conn, self.apart.redo(conn, now, AGAIN) if self.apart else [self.resolver.redo(conn, now, AGAIN)])
             return True
 
     def answer(self, truth: Mapping[str, str], share: float) -> None:

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
+from hub.identity.core.ahead import Ahead
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
@@ -60,6 +61,14 @@ class Resolved:
     merged: int = 0
 
 
+class Ready(NamedTuple):
+    """A batch before it is decided: what arrived, the rest of each profile's row, and what the engine looks at."""
+
+    arrived: dict[str, Incoming]
+    bodies: dict[str, Body]
+    arrivals: list[Arrival]
+
+
 class Lists(Protocol):
     """The lists of customers that profiles come from."""
 
@@ -81,16 +90,13 @@ class Resolver:
         *, single_source: bool = False, model: Callable[[], Model] = shipped, rules: Rules = golden.PLAIN,
     ) -> None:  # fmt: skip
         self.ring, self.lists, self.wanted, self._model = ring, lists, wanted, model
-        self._preset, self._single_source = preset, single_source
+        self.preset, self.single_source = preset, single_source
         self.statistics, self._blind = Statistics(), blind_of(ring)
         self.records = Records(ring, lists.rank, rules)
 
     def resolve(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Resolved:
         """Link profiles, in the caller's transaction. now: microseconds."""
-        newest: dict[str, Incoming] = {}
-        for item in incoming:
-            if item.ref not in newest or newest[item.ref].version <= item.version:
-                newest[item.ref] = item
+        newest = _newest(incoming)
         if len(newest) < COPY_FROM or conn.dialect.name == "sqlite":
             with unwaited(conn):
                 return self._looked_up(conn, newest, now)
@@ -119,14 +125,18 @@ class Resolver:
         self, conn: Connection, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], stored: dict[str, Stored],
         standing: Callable[[], Standing], now: int,
     ) -> Resolved:  # fmt: skip
-        bodies = {ref: self._body(item, hashes[ref]) for ref, item in arrived.items()}
+        ready = self._ready(arrived, hashes, now)
         there = {ref: row for ref, row in stored.items() if ref in arrived}
-        store = self._store(conn, now, bodies=bodies, stored=there, standing=standing)
+        store = self._store(conn, now, bodies=ready.bodies, stored=there, standing=standing)
         changed = {ref: ref not in stored for ref in arrived}
-        change = self._engine(now).resolve(store, [Arrival(ref, self._features(item, now)) for ref, item in arrived.items()])
+        change = self._engine(now).resolve(store, ready.arrivals)
         result = self._finished(store, change, arrived)
         result.changed = changed
         return result
+
+    def _ready(self, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], now: int) -> Ready:
+        bodies = {ref: self._body(item, hashes[ref]) for ref, item in arrived.items()}
+        return Ready(arrived, bodies, [Arrival(ref, self._features(item, now)) for ref, item in arrived.items()])
 
     def redo(self, conn: Connection, now: int, most: int = REDO) -> Resolved:
         """Look again at customers whose neighbourhood has changed."""
@@ -145,11 +155,37 @@ class Resolver:
         homes = {row.customer for row in load(conn, decision[:2]).values()}
         return self._finished(store, self._engine(now).redo(store, homes), {})
 
+    # -- deciding elsewhere
+
+    def ready(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Ready:
+        """A batch as far as it goes without deciding: what of it says anything new, in normal form."""
+        newest = _newest(incoming)
+        ledger.lock(conn)
+        return self._ready(*self._differing(conn, newest, load(conn, newest)), now)
+
+    def waiting(self, conn: Connection, most: int) -> tuple[list[str], list[str]]:
+        """The first customers of the redo queue and the last ones; none stands in both."""
+        store = self._store(conn, 0)
+        first = store.waiting(most)
+        return list(first), [customer for customer in store.waiting(most, last=True) if customer not in set(first)]
+
+    def look(self, conn: Connection, customers: Sequence[str], now: int) -> Change:
+        """What a second look at customers finds, not written."""
+        return self._engine(now).redo(Ahead().over(self._store(conn, now)), customers)
+
+    def write(self, conn: Connection, ready: Ready, change: Change, now: int, due: Sequence[str] = ()) -> Resolved:
+        """Write what was decided elsewhere of a batch, or in a second look at customers that were due."""
+        store = self._store(conn, now, bodies=ready.bodies)
+        store.recall({saved.ref for saved in change.saved} | ready.bodies.keys())
+        store.apply(change)
+        store.looked_at(due)
+        return self._finished(store, change, ready.arrived)
+
     # -- parts
 
     def _engine(self, now: int) -> Engine:
         ids = partial(new_id, now)
-        return Engine(self._blind, ids, model=self._model(), preset=self._preset, single_source=self._single_source)
+        return Engine(self._blind, ids, model=self._model(), preset=self.preset, single_source=self.single_source)
 
     def _store(self, conn: Connection, now: int, **more: Any) -> SqlStore:
         return SqlStore(conn, self.ring, self.statistics, now, wanted=self.wanted, **more)
@@ -193,6 +229,14 @@ class Resolver:
     def _created(self, cid: str, views: Sequence[golden.View], now: int) -> EventRow:
         first, kind = views[0].ref, "customer.created"
         return mint(kind, int(first.split("|")[0]), cid, now, now, {"profile": first}, pending=kind in self.wanted)
+
+
+def _newest(incoming: Iterable[Incoming]) -> dict[str, Incoming]:
+    newest: dict[str, Incoming] = {}
+    for item in incoming:
+        if item.ref not in newest or newest[item.ref].version <= item.version:
+            newest[item.ref] = item
+    return newest
 
 
 def _hash(item: Incoming) -> bytes:
