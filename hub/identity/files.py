@@ -162,9 +162,12 @@ class FileRun:
         while stream and (batch := list(islice(incoming, STREAM))):
             self._stream(batch)
         with in_bulk(self.hub.db), ExitStack() as stack:
-            while self._land(incoming):
-                if self.apart is None and self.processes > 1:
-                    self.apart = stack.enter_context(apart(self.hub, self.resolver))
+            batches = iter(lambda: list(islice(incoming, BATCH)), [])
+            following = self._land(next(batches, None), batches)
+            if following and self.processes > 1:
+                self.apart = stack.enter_context(apart(self.hub, self.resolver))
+            while following:
+                following = self._land(following, batches)
             self._settle()
         self.apart = None
         self.outcome.seconds += time.perf_counter() - began
@@ -175,19 +178,17 @@ class FileRun:
         number = self.lists.number(source)
         return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", record.get("at", 0) * 1_000_000, record)
 
-    def _land(self, incoming: Iterator[Incoming]) -> bool:
-        """Some batches in one transaction; whether there may be more."""
-        more = True
+    def _land(self, batch: list[Incoming] | None, batches: Iterator[list[Incoming]]) -> list[Incoming] | None:
+        """Some batches in one transaction; the one that follows, None after the last."""
         with self._writing() as conn:
             for _ in range(BATCHES):
-                batch = list(islice(incoming, BATCH))
-                self._resolve(conn, batch)
-                more = len(batch) == BATCH
-                if not more:
+                if batch is None:
                     break
-            if self.apart is not None and not (more and self.apart.undisturbed):
+                self._resolve(conn, batch)
+                batch = next(batches, None)
+            if self.apart is not None and not (batch and self.apart.undisturbed):
                 self._note(conn, self.apart.rest(conn, self.hub.now_us()))
-        return more
+        return batch
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

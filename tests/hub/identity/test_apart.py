@@ -117,8 +117,13 @@ def state(hub: Hub) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_two_processes_come_to_the_same_as_one(urls: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", [20, 17])
+def test_two_processes_come_to_the_same_as_one(
+    urls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """Also where the file ends with a transaction."""
     path = written(tmp_path)
+    monkeypatch.setattr(files, "BATCH", batch)
     found = []
     for processes, url in enumerate(urls, 1):
         with resolved(url, path, processes) as hub:
