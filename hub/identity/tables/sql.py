@@ -40,15 +40,17 @@ insert_redo = Upsert("identity_redo", ("customer_id", "reason", "at"), ("custome
 _RELINK = "UPDATE profile SET rule = {0}, bits = {0}, evidence = {0} WHERE ref = {0}"
 _RENEW = "UPDATE profile SET source_ref = {0}, data = {0}, hash = {0}, version = {0}, deleted = false WHERE ref = {0}"
 _REBLOCK = "UPDATE profile SET blocks_digest = {0} WHERE ref = {0}"
-_FORGET_ASKED = "DELETE FROM identity_review WHERE state IN ('open', 'kept') AND (a = ANY(%s) OR b = ANY(%s))"
+# Said so that the planner leaves the index of the queue alone: without statistics it would read all that is open there.
+_WAITING = "coalesce(r.state, '') IN ('open', 'kept')"
+_FORGET_ASKED = f"DELETE FROM identity_review r WHERE {_WAITING} AND (r.a = ANY(%s) OR r.b = ANY(%s))"  # noqa: S608 - constants
 _FORGET_PAIRS = (
-    "DELETE FROM identity_review r USING unnest(%s::text[], %s::text[]) AS pair(a, b) "
-    "WHERE r.a = pair.a AND r.b = pair.b AND r.state IN ('open', 'kept')"
+    "DELETE FROM identity_review r USING unnest(%s::text[], %s::text[]) AS pair(a, b) "  # noqa: S608 - constants
+    f"WHERE r.a = pair.a AND r.b = pair.b AND {_WAITING}"
 )
 _DOUBT = (
-    "INSERT INTO identity_redo (customer_id, reason, at) SELECT DISTINCT p.customer_id, 'question', %s::bigint "
+    "INSERT INTO identity_redo (customer_id, reason, at) SELECT DISTINCT p.customer_id, 'question', %s::bigint "  # noqa: S608
     "FROM identity_review r JOIN profile p ON p.ref = r.a "
-    "WHERE r.a = ANY(%s) AND r.b = ANY(%s) AND r.state IN ('open', 'kept') ON CONFLICT DO NOTHING"
+    f"WHERE r.a = ANY(%s) AND r.b = ANY(%s) AND {_WAITING} ON CONFLICT DO NOTHING"
 )
 
 
