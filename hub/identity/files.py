@@ -139,6 +139,13 @@ def _tell(db: database.Database, pragmas: Iterable[str]) -> None:
                 driver(conn).execute("PRAGMA " + pragma)
 
 
+def analyse(db: database.Database) -> None:
+    """PostgreSQL: so that the planner knows what has come before its own daemon looks, which may be off."""
+    if db.dialect == "postgresql":
+        with db.write() as conn:
+            driver(conn).execute("ANALYZE")
+
+
 def _processor() -> float:
     """Seconds of processor time of this process and of those that it has started and that have ended."""
     return sum(os.times()[:4])
@@ -164,10 +171,13 @@ class FileRun:
         with in_bulk(self.hub.db), ExitStack() as stack:
             batches = iter(lambda: list(islice(incoming, BATCH)), [])
             following = self._land(next(batches, None), batches)
+            much = bool(following)
             if following and self.processes > 1:
                 self.apart = stack.enter_context(apart(self.hub, self.resolver))
             while following:
                 following = self._land(following, batches)
+            if much:
+                analyse(self.hub.db)
             self._settle()
         self.apart = None
         self.outcome.seconds += time.perf_counter() - began

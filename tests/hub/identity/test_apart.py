@@ -133,6 +133,13 @@ def test_two_processes_come_to_the_same_as_one(
         assert found[1][what] == alone, what
 
 
+@pytest.mark.postgres
+def test_postgresql_knows_what_has_come(postgres_schema: str, tmp_path: Path) -> None:
+    with resolved(postgres_schema, written(tmp_path), 1) as hub, hub.db.read() as conn:
+        known = "SELECT reltuples FROM pg_class WHERE oid = 'profile'::regclass"
+        assert conn.execute(text(known)).scalar() == len({row["who"] for row in rows()})
+
+
 def test_a_process_that_is_killed_leaves_whole_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, out, url = written(tmp_path), tmp_path / "out.csv", f"sqlite:///{tmp_path / 'kept.db'}"
     resolve, batches = Apart.resolve, 0
