@@ -28,6 +28,7 @@ from hub.identity.core.ahead import Ahead
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.store import Change
 from hub.identity.resolve import Incoming, Ready, Resolved, Resolver
+from hub.identity.tables import ledger
 from hub.identity.tables.digests import blind_of
 from hub.identity.tables.ids import new_id
 from hub.identity.tables.sql import SqlStore
@@ -58,16 +59,18 @@ class Apart:
     resolver: Resolver
     pool: ProcessPoolExecutor
     undisturbed: bool
-    _version: int | None = None
+    _version: int = 0
     _done: int = 0
     _written: int = 0
     _flying: deque[tuple[Ready, Future[bytes]]] = field(default_factory=deque)
 
     def begin(self, conn: Connection) -> None:
-        """A transaction begins. Disturbed: somebody else has written since the last one."""
+        """A transaction begins, and the lock on identity with it. Disturbed: somebody else has written since the last one,
+        while batches were on their way."""
+        ledger.lock(conn)
         if self.undisturbed:
             version = driver(conn).execute("PRAGMA data_version").fetchone()[0]
-            if self._version not in (None, version):
+            if self._flying and version != self._version:
                 raise Disturbed
             self._version = version
 

@@ -139,7 +139,7 @@ def _tell(db: database.Database, pragmas: Iterable[str]) -> None:
                 driver(conn).execute("PRAGMA " + pragma)
 
 
-def analyse(db: database.Database) -> None:
+def _analyse(db: database.Database) -> None:
     """PostgreSQL: so that the planner knows what has come before its own daemon looks, which may be off."""
     if db.dialect == "postgresql":
         with db.write() as conn:
@@ -177,7 +177,7 @@ class FileRun:
             while following:
                 following = self._land(following, batches)
             if much:
-                analyse(self.hub.db)
+                _analyse(self.hub.db)
             self._settle()
         self.apart = None
         self.outcome.seconds += time.perf_counter() - began

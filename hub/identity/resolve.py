@@ -158,16 +158,16 @@ class Resolver:
     # -- deciding elsewhere
 
     def ready(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Ready:
-        """A batch as far as it goes without deciding: what of it says anything new, in normal form."""
+        """A batch as far as it goes without deciding: what of it says anything new, in normal form. In the lock on identity."""
         newest = _newest(incoming)
-        ledger.lock(conn)
         return self._ready(*self._differing(conn, newest, load(conn, newest)), now)
 
     def waiting(self, conn: Connection, most: int) -> tuple[list[str], list[str]]:
         """The first customers of the redo queue and the last ones; none stands in both."""
         store = self._store(conn, 0)
-        first = store.waiting(most)
-        return list(first), [customer for customer in store.waiting(most, last=True) if customer not in set(first)]
+        first, last = store.waiting(most), store.waiting(most, last=True)
+        both = set(first)
+        return list(first), [customer for customer in last if customer not in both]
 
     def look(self, conn: Connection, customers: Sequence[str], now: int) -> Change:
         """What a second look at customers finds, not written."""

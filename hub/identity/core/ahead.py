@@ -76,11 +76,8 @@ class Ahead:
         """See the protocol."""
         return self.below.decisions(refs)
 
-    def counts(self) -> Mapping[tuple[str, str], int]:
+    def counts(self) -> dict[tuple[str, str], int]:
         """All counters: as they were when asked first, with what was decided since."""
-        return self._counted()
-
-    def _counted(self) -> dict[tuple[str, str], int]:
         if self._counts is None:
             self._counts = dict(self.below.counts())
         return self._counts
@@ -111,7 +108,7 @@ class Ahead:
                 self._keys[ref] = digests = tuple(dict.fromkeys(key.digest for key in saved.keys))
                 for digest in digests:
                     self._rows.setdefault(digest, []).append(ref)
-        counts = self._counted()
+        counts = self.counts()
         for kind, more in change.counts.items():
             counts[kind] = counts.get(kind, 0) + more
 

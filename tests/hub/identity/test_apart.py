@@ -25,6 +25,8 @@ from hub.identity import files
 from hub.identity.apart import Apart
 from hub.identity.files import FileRun
 from hub.identity.records import golden
+from hub.identity.tables import ledger
+from hub.store.database import Database
 from tests.hub.identity.test_engine_properties import CODES, NAMES, PHONES
 
 ROUND = 120
@@ -140,6 +142,30 @@ def test_postgresql_knows_what_has_come(postgres_schema: str, tmp_path: Path) ->
         assert conn.execute(text(known)).scalar() == len({row["who"] for row in rows()})
 
 
+@pytest.mark.postgres
+def test_nobody_else_decides_meanwhile(postgres_schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL, neither while batches land nor in second looks."""
+    free: dict[str, bool] = {}
+
+    def watched(name: str) -> None:
+        plain = getattr(Apart, name)
+
+        def watching(self: Apart, *given: Any) -> Iterator[Any]:
+            with other.read() as conn:
+                found = conn.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": ledger.LOCK}).scalar()
+                free[name] = free.get(name, False) or bool(found)
+            yield from plain(self, *given)
+
+        monkeypatch.setattr(Apart, name, watching)
+
+    other = Database(postgres_schema)
+    watched("redo")
+    watched("rest")
+    with resolved(postgres_schema, written(tmp_path), 2):
+        other.close()
+    assert free == {"redo": False, "rest": False}
+
+
 def test_a_process_that_is_killed_leaves_whole_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, out, url = written(tmp_path), tmp_path / "out.csv", f"sqlite:///{tmp_path / 'kept.db'}"
     resolve, batches = Apart.resolve, 0
@@ -178,12 +204,18 @@ def test_the_second_process_ends_with_the_first(tmp_path: Path) -> None:
     second.wait(timeout=30)
 
 
-def test_somebody_else_who_writes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("on_the_way", [True, False])
+def test_somebody_else_who_writes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_the_way: bool) -> None:
+    """While batches are on their way; between second looks it does no harm."""
     path, out, place = written(tmp_path), tmp_path / "out.csv", tmp_path / "kept.db"
-    committed = Apart.committed
+    committed, intruded = Apart.committed, False
 
     def intruding(self: Apart) -> None:
         committed(self)
+        if bool(self._flying) != on_the_way:
+            return
+        nonlocal intruded
+        intruded = True
         with sqlite3.connect(place) as other:
             other.execute("CREATE TABLE IF NOT EXISTS other (n INTEGER)")
             other.execute("INSERT INTO other VALUES (1)")
@@ -192,6 +224,10 @@ def test_somebody_else_who_writes_is_noticed(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Apart, "committed", intruding)
     asked = ["resolve", str(path), "--out", str(out), "--store", f"sqlite:///{place}", "--processes"]
     told = CliRunner().invoke(app, [*asked, "2"])
+    assert intruded
+    if not on_the_way:
+        assert told.exit_code == 0 and out.exists()
+        return
     assert told.exit_code == 1 and "另有程序正在写这个库" in told.output and "another program writes" in told.output
     assert not out.exists()
     assert CliRunner().invoke(app, [*asked, "1"]).exit_code == 0
