@@ -147,6 +147,7 @@ class _Decider:
         with self.hub.db.read() as conn:
             if conn.dialect.name == "sqlite":
                 driver(conn).execute(_PAGES)
+            ledger.by_index(conn)
             self.ahead.over(SqlStore(conn, self.hub.ring, Statistics(), now))
             return engine.redo(self.ahead, due) if due else engine.resolve(self.ahead, _arrivals(arrivals))
 

@@ -19,6 +19,7 @@ _insert_alias = Upsert("customer_alias", ("id", "customer_id", "at"), ("id",), u
 
 
 LOCK = 7_310_002
+_BY_INDEX = "set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)"
 _MERGED = "UPDATE customer SET state = 'merged', merged_into = {0}, profiles = 0, changed_at = {0} WHERE id = {0}"
 _ENTRY = (
     'INSERT INTO ledger_entry (kind, customer_id, other_id, profiles, rule, evidence, "by", at) '
@@ -34,7 +35,17 @@ def lock(conn: Connection) -> None:
     that had read the profile before. On PostgreSQL; SQLite has one writer anyway. Read what you compare after this.
     """
     if conn.dialect.name == "postgresql":
-        driver(conn).execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        driver(conn).execute(f"SELECT pg_advisory_xact_lock(%s), {_BY_INDEX}", (LOCK,))  # noqa: S608 - constants
+
+
+def by_index(conn: Connection) -> None:
+    """PostgreSQL, until the end of the transaction: each statement is planned once and goes by its indexes. In `lock` anyway.
+
+    Lists as values would have it planned anew each time, which takes longer than most of these statements; and a plan that
+    was made while a table was small would read all of it when it has grown.
+    """
+    if conn.dialect.name == "postgresql":
+        driver(conn).execute(f"SELECT {_BY_INDEX}")  # noqa: S608 - constants
 
 
 def survivor(conn: Connection, customers: Sequence[str]) -> str:

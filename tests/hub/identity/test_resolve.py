@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -315,3 +316,18 @@ def test_a_worker_does_not_bring_back_what_a_person_merges_meanwhile(site: Site)
     thread.join(20)
     assert site.faults() == [] and site.together("crm/a", "crm/b")
     assert "李强强" in str(site.golden(site.home("crm/b"))) or site.golden(site.home("crm/b"))["display_name"] == "张伟"
+
+
+@on_postgres
+def test_the_server_plans_what_identity_asks_once(site: Site) -> None:
+    """Lists as values would be planned anew each time; the setting ends with the transaction."""
+    for number in range(24):
+        site.land(record(site, plain(f"p{number}", "张伟", A)))
+    pool, plans, modes = site.hub.db.reader.pool, [], set()
+    with ExitStack() as stack:
+        for conn in [stack.enter_context(site.hub.db.read()) for _ in range(pool.checkedin())]:
+            plans += conn.exec_driver_sql("SELECT custom_plans, generic_plans, statement FROM pg_prepared_statements").all()
+            modes |= {conn.exec_driver_sql(f"SHOW {name}").scalar() for name in ("plan_cache_mode", "enable_seqscan")}
+    asked = [(custom, once) for custom, once, statement in plans if "identity_key k" in statement]
+    assert asked and all(custom == 0 < once for custom, once in asked)
+    assert modes == {"auto", "on"}
