@@ -1,4 +1,4 @@
-"""What becomes of a document when the amount of its signed deal changes afterwards.
+"""What becomes of a document when the amount of its signed deal changes afterwards, or its customer (``whose``).
 
 The rule: a document that was never sent is made anew over the new amount. One that is there is never edited: it waits, marked,
 for finance (``needs_amendment``), and is reversed and issued again over the new amount when a rule on ``deal.amended`` or a
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, null, or_, select, update
 
 from config.settings import Rule
 from hub.core import Hub
-from hub.events import documents, outbox
+from hub.events import documents, outbox, whose
 from hub.events.book import EVENT
 from hub.events.facts import FILL, Facts
 from hub.events.mint import insert_events, mint
@@ -45,10 +45,14 @@ def _one(facts: Facts, hub: Hub, event: Any, row: Any, rules: Sequence[Rule]) ->
     amount = documents.amount_of(facts, event)
     if row.state in UNSENT and not outbox.was_sent(facts.conn, row.id):
         made_anew(facts, hub, row, rules)
-    elif amount == row.amount:
+        return
+    if amount == row.amount:
         outbox.settle_amendment(facts.conn, row.id, hub.now(), steps=("amend",))
-    elif not by_rule(facts, hub, event, row, rules):
+    elif by_rule(facts, hub, event, row, rules):
+        return
+    else:
         outbox.note(facts.conn, row.id, "amend", "needs_amendment", hub.now())
+    whose.question(facts, row, event=event)
 
 
 def by_rule(facts: Facts, hub: Hub, event: Any, row: Any, rules: Sequence[Rule]) -> bool:
@@ -70,12 +74,12 @@ def _rule_for(facts: Facts, event: Any, row: Any, rules: Sequence[Rule]) -> Rule
     return next(mine, None)
 
 
-def made_anew(facts: Facts, hub: Hub, row: Any, rules: Sequence[Rule]) -> None:
-    """Nobody has seen it yet: the same document, over what the deal is over now."""
+def made_anew(facts: Facts, hub: Hub, row: Any, rules: Sequence[Rule]) -> bool:
+    """Nobody has seen it yet: the same document, over what the deal is over now. False: its rule is gone, it stays as it is."""
     rule = next((rule for rule in rules if rule.name == row.rule), None)
     first = facts.conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
     if rule is None or first is None:
-        return
+        return False
     try:
         values = {"state": "pending", "error": null(), **documents.built(_built(facts, first, rule, row, row.id))}
     except NotReady as error:
@@ -83,6 +87,7 @@ def made_anew(facts: Facts, hub: Hub, row: Any, rules: Sequence[Rule]) -> None:
     mine = update(DELIVERY).where(DELIVERY.c.id == row.id)
     facts.conn.execute(mine.values(lease_until=EPOCH, fence=DELIVERY.c.fence + 1, **values))
     outbox.note(facts.conn, row.id, "amend", "made_anew", hub.now())
+    return True
 
 
 def _built(facts: Facts, event: Any, rule: Rule, row: Any, made: str) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, update
 from config.settings import Rule
 from connectors.base import Money
 from hub.core import Hub
-from hub.events import amend, buyers, outbox
+from hub.events import amend, buyers, outbox, whose
 from hub.events.book import EVENT
 from hub.events.facts import Facts
 from hub.events.mint import insert_events, mint
@@ -32,8 +32,14 @@ AMENDED = "invoice.amended"
 
 
 def of_deal(conn: Connection, hub: Hub, event: Any, rules: Sequence[Rule]) -> None:
-    """The invoices that were asked for a deal. event: its amendment."""
+    """The invoices that were asked for a deal, and those of the deal itself. event: its amendment."""
     facts = Facts(conn, hub, [event])
+    for row in standing(conn, event.subject):
+        if row.kind == "invoice" and outbox.was_sent(conn, row.id):
+            try:
+                buyers.question(facts, hub, asked(facts, event), row, event=event)
+            except NotReady:
+                break  # what was reversed is taken back by that
     for request in facts.requests_about("deal", event.subject):
         if standing(conn, request.ref):
             later = request.requested_at is not None and request.requested_at > event.at
@@ -73,6 +79,7 @@ def _one(facts: Facts, hub: Hub, event: Any, what: Asked, row: Any, rules: Seque
         return
     else:
         outbox.note(facts.conn, row.id, "amend", "needs_amendment", hub.now())
+    whose.question(facts, row, event=event)
     buyers.question(facts, hub, what, row, event=event)
 
 

@@ -18,8 +18,9 @@ from connectors import errors, registry
 from connectors.base import Document, Receipt, Sink
 from hub import accounts
 from hub.core import Hub
-from hub.events import documents, outbox
-from hub.events.facts import DEAL, REQUEST
+from hub.events import amend, documents, outbox
+from hub.events.book import EVENT
+from hub.events.facts import DEAL, REQUEST, Facts
 from hub.events.fresh import outdated
 from hub.events.mint import event_id, insert_events, mint
 from hub.events.outbox import LeaseLost
@@ -132,10 +133,7 @@ class Attempt:
                 outbox.note(conn, self.row.id, "reverse", "cancelled", now, by=self.by)
                 return False
             if outdated(conn, self.hub, self.row):
-                # the event of the change is still to be dispatched, or there is none: its customer's name, its lines
-                error = Incomplete([Fault("document", "changed")]).as_dict()
-                outbox.release(conn, self.row, state="incomplete", error=error, next_at=now)
-                outbox.note(conn, self.row.id, "amend", "incomplete", now, by=self.by)
+                self._outdated(conn)
                 return False
             until = now + timedelta(seconds=self.hub.settings.lease_seconds)
             self.attempts += 1
@@ -143,6 +141,22 @@ class Attempt:
             outbox.note(conn, self.row.id, "find", "absent", now, by=self.by)
         self.state, self._renewed = "sending", now
         return True
+
+    def _outdated(self, conn: Connection) -> None:
+        """It is not sent as it is. An invoice waits for the event of its change, which is still to be dispatched, or for the
+        look at what is incomplete, where there is none: its customer's name, its lines. Another is made for its customer of
+        now."""
+        row, now = self.row, self.hub.now()
+        if row.kind == "invoice":
+            error = Incomplete([Fault("document", "changed")]).as_dict()
+            outbox.release(conn, row, state="incomplete", error=error, next_at=now)
+            outbox.note(conn, row.id, "amend", "incomplete", now, by=self.by)
+            return
+        error = errors.ConnectorError("rule.gone", rule=row.rule).as_dict()
+        outbox.release(conn, row, state="rejected", error=error)
+        first = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).all()
+        if not amend.made_anew(Facts(conn, self.hub, first), self.hub, row, self.hub.settings.rules):
+            outbox.note(conn, row.id, "amend", "rejected", now, error=error, by=self.by)
 
     def _duplicate(self, sink: Sink, document: Document, said: errors.Duplicate) -> bool:
         """The destination says it has the number: adopt what it holds, if it can be seen."""

@@ -183,7 +183,7 @@ def amount_of(facts: Facts, event: Any) -> int | None:
         amount = order.paid if order.paid is not None else order.total
     if amount is None:
         return None
-    return -int(amount) if event.kind in ("refund.succeeded", "deal.reversed") else int(amount)
+    return -int(amount) if event.kind in ("refund.succeeded", "refund.amended", "deal.reversed") else int(amount)
 
 
 # -- building

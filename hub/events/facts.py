@@ -45,6 +45,11 @@ def customer_code(customer_id: str) -> str:
     return code("C", "customer", customer_id)
 
 
+def is_customer(party: str) -> bool:
+    """Whether a party's code is a customer's, and not a shop's."""
+    return party.startswith("C")
+
+
 def shop_party(account: Any) -> Party:
     """A shop as the party of its settlements and of orders without a named buyer."""
     return Party(code("S", "shop", account.key), account.title)
@@ -65,7 +70,7 @@ class Facts:
     """Rows by reference. events: those that documents are to be made of (kind, subject)."""
 
     def __init__(self, conn: Connection, hub: Hub, events: Iterable[Any]) -> None:
-        self.conn, self._ring = conn, hub.ring
+        self.conn, self._ring, self.now = conn, hub.ring, hub.now()
         self.language = hub.settings.language
         subjects: dict[str, list[str]] = {}
         for event in events:
@@ -126,6 +131,25 @@ class Facts:
         found = self.conn.execute(select(FILL.c.filled).where(FILL.c.delivery_id == delivery)).scalar()
         return dict(found or {})
 
+    def about(self, subject: str) -> str:
+        """deal | order | refund | invoice: what a subject is; '' for anything else, or where it was not loaded."""
+        known = {"invoice": self.requests, "deal": self.deals, "order": self.orders, "refund": self.refunds}
+        return next((kind for kind, rows in known.items() if subject in rows), "")
+
+    def source_of(self, subject: str) -> Any:
+        """The deal, order or invoice request with its profile; of a refund its order. None where it is not there."""
+        refund = self.refunds.get(subject)
+        place = refund.order_ref or "" if refund is not None else subject
+        return self.requests.get(place) or self.deals.get(place) or self.orders.get(place)
+
+    def customer_id(self, profile_ref: str | None) -> str:
+        """The id of the customer behind a profile; '' while it has not arrived."""
+        return str(self._profiles.get(profile_ref or "", ""))
+
+    def codes(self, customer_id: str) -> set[str]:
+        """The codes under which this customer may be known at destinations: its own and those of whom it has taken over."""
+        return {customer_code(each) for each in (customer_id, *self._aliases.get(customer_id, ()))}
+
     def customer(self, profile_ref: str | None) -> tuple[str, dict[str, Any]] | None:
         """The id and the golden values of the customer behind a profile; None while it has not arrived."""
         row = self._customers.get(self._profiles.get(profile_ref or "", ""))
@@ -139,10 +163,9 @@ class Facts:
         A customer that has taken others over keeps the code that one of them was first delivered under there, so that
         a merge opens no second party at the destination.
         """
-        others = self._aliases.get(customer_id)
-        if not others:
+        if customer_id not in self._aliases:
             return customer_code(customer_id)
-        codes = {customer_code(each) for each in (customer_id, *others)}
+        codes = self.codes(customer_id)
         used = (found for found in self._codes_used(customer_id, account_id) if found in codes)
         return next(used, customer_code(customer_id))
 

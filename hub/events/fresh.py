@@ -1,4 +1,4 @@
-"""Whether an invoice that was never sent is still what would be made: asked in the transaction before it is sent."""
+"""Whether a document that was never sent is still what would be made: asked in the transaction before it is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from hub.core import Hub
-from hub.events import documents, outbox
+from hub.events import documents, outbox, whose
 from hub.events.book import EVENT
 from hub.events.facts import Facts
 from hub.events.notready import NotReady
@@ -16,14 +16,16 @@ from hub.invoices.fault import Incomplete
 
 
 def outdated(conn: Connection, hub: Hub, row: Any) -> bool:
-    """Whether it would be made otherwise by now: over another amount, for another buyer, of other lines, or not at all as long
-    as something is missing. One that was or may have been sent stays what it is."""
-    if row.kind != "invoice" or (row.document or {}).get("reverses") or outbox.was_sent(conn, row.id):
+    """Whether it would be made otherwise by now: about another customer; an invoice also over another amount, for another
+    buyer, of other lines, or not at all as long as something is missing. One that may have been sent stays what it is."""
+    if (row.document or {}).get("reverses") or outbox.was_sent(conn, row.id):
         return False
     event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
     if event is None:
         return False
     facts = Facts(conn, hub, [event])
+    if row.kind != "invoice":
+        return bool(whose.other(facts, row))
     try:
         made = invoice(facts, event, row.number, row.day, facts.accounts[row.account_id], row.id)
     except (Incomplete, ValueError):

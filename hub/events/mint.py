@@ -7,9 +7,10 @@
 | tag.added, tag.removed | profile ref | tag ref + record hash + time of landing | {tag, by} | now |
 | order.paid | order ref | – | {amount, currency, number} | paid_at |
 | order.completed, order.cancelled | order ref | – | {number} | closed_at |
+| order.amended, refund.amended | order or refund ref | customer + time | {amount, before, currency, number} | now |
 | refund.succeeded | refund ref | – | {amount, currency, order, number} | succeeded_at |
 | deal.signed | deal ref | – | {amount, currency, number} | effective_at |
-| deal.amended | deal ref | record hash + time of landing | {amount, before, currency, number} | changed_at |
+| deal.amended | deal ref | record hash or customer + time | {amount, before, currency, number} | changed_at |
 | deal.reversed | deal ref | – | {amount, currency, number} | changed_at |
 | invoice.requested | invoice request ref | – | {amount, currency, number} | requested_at |
 | invoice.amended | invoice request ref | hash or buyer + time, or event | {amount, before, currency, number} | changed_at |
@@ -21,7 +22,8 @@
 | payment.received | delivery id | receipt | {document, kind, subject, currency, payment, date, amount, received} | its date |
 | delivery.sent | delivery id | – | {number, kind, subject} | sent_at |
 
-data never holds personal values: amounts, numbers and refs only. Where amount and before are equal, another buyer is named.
+data never holds personal values: amounts, numbers and refs only. Where amount and before are equal, another customer or buyer
+is named.
 """
 
 from __future__ import annotations
@@ -34,10 +36,10 @@ import orjson
 from hub.store.bulk import Upsert
 
 KINDS = (
-    "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid",
-    "order.completed", "order.cancelled", "refund.succeeded", "deal.signed", "deal.amended", "deal.reversed", "delivery.sent",
-    "delivery.reversing", "delivery.approved", "delivery.gone", "invoice.requested", "invoice.amended", "invoice.withdrawn",
-    "invoice.issued", "invoice.failed", "payment.received",
+    "customer.created", "customer.merged", "customer.split", "tag.added", "tag.removed", "order.paid", "order.completed",
+    "order.cancelled", "order.amended", "refund.succeeded", "refund.amended", "deal.signed", "deal.amended", "deal.reversed",
+    "delivery.sent", "delivery.reversing", "delivery.approved", "delivery.gone", "invoice.requested", "invoice.amended",
+    "invoice.withdrawn", "invoice.issued", "invoice.failed", "payment.received",
 )  # fmt: skip
 EventRow = tuple[str, str, int, str, int, int, str, bool]
 insert_events = Upsert("event", ("id", "kind", "account_id", "subject", "at", "recorded_at", "data", "pending"), ("id",))

@@ -21,8 +21,8 @@ from hub.store.types import EPOCH
 DELIVERY, ATTEMPT, ACCOUNT = table(Delivery), table(DeliveryAttempt), table(Account)
 REQUEST = table(InvoiceApplication)
 STATES = ("pending", "sending", "in_doubt", "incomplete", "rejected", "sent", "cancelled")
-AMENDING = ("amend", "buyer")
-"""Steps that mark a document which was sent: its amount, or its buyer, is another by now."""
+AMENDING = ("amend", "buyer", "party")
+"""Steps that mark a document which was sent: its amount, its buyer's title, or the customer it is about is another by now."""
 LOCK = 7_310_010
 CHUNK = 900
 
@@ -214,8 +214,8 @@ def needing_reversal(conn: Connection, ids: Iterable[str]) -> set[str]:
 
 
 def needing_amendment(conn: Connection, ids: Iterable[str], steps: Sequence[str] = AMENDING) -> set[str]:
-    """Those whose deal's amount (amend) or whose buyer (buyer) changed after they had gone out, and which nobody has settled
-    yet."""
+    """Those whose deal's amount (amend), whose buyer's title (buyer) or whose customer (party) changed after they had gone out,
+    and which nobody has settled yet."""
     wanted = list(ids)
     return set().union(*(_marked(conn, wanted, step, "needs_amendment") for step in steps))
 
@@ -231,7 +231,7 @@ def _marked(conn: Connection, ids: Iterable[str], step: str, mark: str) -> set[s
 def settle_amendment(
     conn: Connection, delivery: str, now: datetime, *, by: str = "hub", steps: Sequence[str] = AMENDING
 ) -> None:
-    """Nobody need look after the delivery's amount or buyer any more, if it was marked."""
+    """Nobody need look after the delivery's amount, buyer or customer any more, if it was marked."""
     for step in steps:
         if needing_amendment(conn, [delivery], (step,)):
             note(conn, delivery, step, "done", now, by=by)

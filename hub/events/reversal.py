@@ -19,12 +19,13 @@ from hub.models import DocumentStatus
 from hub.models.base import table
 
 STATUS = table(DocumentStatus)
-FIRST, AGAIN = ("deal.signed", "invoice.requested"), ("deal.amended", "invoice.amended")
-"""Events that a document is made of: the first one of a subject, and those that come when its amount has changed."""
+FIRST = ("deal.signed", "invoice.requested", "order.paid", "order.completed", "refund.succeeded")
+AGAIN = ("deal.amended", "invoice.amended", "order.amended", "refund.amended")
+"""Events that a document is made of: a subject's first one, and those that come when its amount or customer has changed."""
 
 
 def of_subject(subject: str) -> Any:
-    """SQL: the deliveries that are documents of the deal, or of the invoice request, and not what takes one back."""
+    """SQL: the deliveries that are documents of the deal, order, refund or invoice request, and not what takes one back."""
     c = DELIVERY.c
     amended = (c.event_id.startswith(f"{subject}|{kind}|", autoescape=True) for kind in AGAIN)
     first = c.event_id.in_([event_id(kind, subject) for kind in FIRST])
@@ -38,8 +39,7 @@ def undone() -> Any:
 
 
 def standing(conn: Any, subject: str) -> Sequence[Any]:
-    """The deliveries of a deal or an invoice request that count: those of its beginning or of its last amendment, one at each
-    destination."""
+    """The deliveries of a subject that count: those of its beginning or of its last amendment, one at each destination."""
     wanted = select(DELIVERY).where(of_subject(subject), DELIVERY.c.state != "cancelled")
     return list(conn.execute(wanted.order_by(DELIVERY.c.created_at, DELIVERY.c.id).with_for_update()))
 

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from hub.chats import tagging
 from hub.core import Hub
-from hub.events import buyers, delivery
+from hub.events import delivery, walk
 from hub.identity import again
 from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
@@ -72,7 +72,7 @@ class Planner:
         yield from (("deliver", str(account)) for account in delivery.due_accounts(hub))
         yield from (("renew", str(account)) for account in alive.due(hub))
         yield from (("follow", str(account)) for account in follow.due_accounts(hub))
-        if self._every("invoices", LOOK_EVERY, now) and (queue.due(hub) or buyers.due(hub)):
+        if self._every("invoices", LOOK_EVERY, now) and (queue.due(hub) or walk.due(hub)):
             yield "invoices", "all"
         yield from (("write_back", str(account)) for account in tags.QUEUE.due_accounts(hub))
         yield from (("notify", str(account)) for account in notices.QUEUE.due_accounts(hub))

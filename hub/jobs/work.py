@@ -14,7 +14,7 @@ from connectors.errors import Stop
 from hub import accounts, privacy
 from hub.chats import retention, tagging
 from hub.core import Hub
-from hub.events import buyers, delivery, rules, settle
+from hub.events import delivery, rules, settle, walk
 from hub.identity import again
 from hub.invoices import follow as following
 from hub.invoices import queue
@@ -71,8 +71,8 @@ def do_identity(hub: Hub, key: str) -> None:
 
 
 def do_invoices(hub: Hub, key: str) -> None:
-    """Invoices whose customer has changed, and incomplete ones, from the data as they are now."""
-    buyers.look(hub)
+    """Documents whose customer has changed, and incomplete invoices, from the data as they are now."""
+    walk.look(hub)
     queue.look_again(hub)
 
 

@@ -214,7 +214,8 @@ class Drafter:
             "source": account.title if account else "–", "reason": data.get("reason", ""), "minutes": data.get("minutes", ""),
             "owners": ("、" if lang == "zh" else ", ").join(data.get("owners", ())),
         }  # fmt: skip
-        found = words()[kind]
+        same = kind == "deal.amended" and data.get("before") is not None and data["before"] == data.get("amount")
+        found = words()["deal.given" if same else kind]
         return {part: found[part][lang].format(**values) for part in ("title", "text")} | {"url": self._url(kind, subject)}
 
     def _name(self, profile: str | None, customer: str = "") -> str:

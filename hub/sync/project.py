@@ -32,8 +32,11 @@ _AMENDED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "invoice_request": ("invoice.amended", "requested", ("requested", "in_review")),
 }
 """Kind -> the event of another amount, the state it counts in, and the states it may have had the former one in."""
-_BUYER = ("profile_ref", "invoice_kind", "buyer_kind", *(name for name in INVOICE_BUYER if name != "owner"))
-"""What of an invoice request stands on the invoice beside its amount."""
+_BUYER = {
+    "deal": ("profile_ref",),
+    "invoice_request": ("profile_ref", "invoice_kind", "buyer_kind", *(name for name in INVOICE_BUYER if name != "owner")),
+}
+"""Kind -> whom it is about; of an invoice request what stands on the invoice beside its amount."""
 _insert_assignment = Upsert("tag_assignment", _ASSIGNMENT, _ASSIGNMENT[:2])
 
 
@@ -86,9 +89,9 @@ class Projector:
 
     def _amended(self, conn: Connection, kind: str, found: list[tuple[Made, str]], now: int) -> list[EventRow]:
         """The events of signed deals, or requested invoices (kind), each with its record's hash, that are over another amount
-        than before; of invoices also that another buyer is named. Asked before the rows are written."""
+        than before, or name another customer or buyer. Asked before the rows are written."""
         names, (told, state, earlier), events = columns(kind), _AMENDED[kind], []
-        asked = ("ref", "state", "amount", "deleted", *(_BUYER if kind == "invoice_request" else ()))
+        asked = ("ref", "state", "amount", "deleted", *_BUYER[kind])
         refs = [rows.ref for rows, _ in found]
         stored = {row[0]: dict(zip(asked, row, strict=True)) for row in select_in(conn, TABLES[kind], asked, "ref", refs)}
         for rows, digest in found:
@@ -108,8 +111,10 @@ class Projector:
         return events
 
     def _other_buyer(self, kind: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-        """Whether a request says something else of its buyer than before."""
-        return kind == "invoice_request" and any(self._said(name, old) != self._said(name, new) for name in _BUYER)
+        """Whether it says something else of its customer or buyer than before; of a deal, where it named one and still does."""
+        if kind == "deal" and not (old["profile_ref"] and new["profile_ref"]):
+            return False
+        return any(self._said(name, old) != self._said(name, new) for name in _BUYER[kind])
 
     def _said(self, name: str, row: dict[str, Any]) -> Any:
         value = row[name]

@@ -35,7 +35,7 @@ def lock(conn: Connection) -> None:
     that had read the profile before. On PostgreSQL; SQLite has one writer anyway. Read what you compare after this.
     """
     if conn.dialect.name == "postgresql":
-        driver(conn).execute(f"SELECT pg_advisory_xact_lock(%s), {_BY_INDEX}", (LOCK,))  # noqa: S608 - constants
+        driver(conn).execute(f"SELECT pg_advisory_xact_lock(%s), {_BY_INDEX}", (LOCK,))
 
 
 def by_index(conn: Connection) -> None:
@@ -45,7 +45,7 @@ def by_index(conn: Connection) -> None:
     was made while a table was small would read all of it when it has grown.
     """
     if conn.dialect.name == "postgresql":
-        driver(conn).execute(f"SELECT {_BY_INDEX}")  # noqa: S608 - constants
+        driver(conn).execute(f"SELECT {_BY_INDEX}")
 
 
 def survivor(conn: Connection, customers: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from config.settings import Invoicing
 from connectors.base import Money
 from connectors.messages import explain
-from hub.events import buyers, delivery, outbox
+from hub.events import delivery, outbox, walk
 from hub.events.documents import from_json
 from hub.events.mint import insert_events, mint
 from hub.events.reconcile import reconcile
@@ -41,14 +41,14 @@ def retitle(world: Any, ref: str, *, dispatch: bool = True, **values: Any) -> No
 def of_customer(world: Any, *, rule: dict[str, Any] = RULE, **fields: Any) -> str:
     """An invoice that names its customer, dispatched; the customer's id. The walk over customers has begun."""
     world.rules(rule, invoicing=Invoicing(kind="digital_special", items=[ITEM]))
-    buyers.look(world.hub)
+    walk.look(world.hub)
     profile, customer = world.customer(world.crm, **{**OWN, **fields})
     deal = world.deal(106_000, profile=profile)
     if rule is RULE:
         world.request(deal=deal, profile_ref=profile)
     world.dispatch()
     world.forward(600)
-    buyers.look(world.hub)
+    walk.look(world.hub)
     return customer
 
 
@@ -246,7 +246,7 @@ def test_a_customer_that_changes_otherwise_changes_no_invoice(world: Any) -> Non
 
 def test_a_request_that_names_its_own_title_does_not_follow_the_customers_name(world: Any) -> None:
     world.rules(RULE, invoicing=Invoicing(kind="digital_special", items=[ITEM]))
-    buyers.look(world.hub)
+    walk.look(world.hub)
     profile, customer = world.customer(world.crm, **OWN)
     world.request(deal=world.deal(106_000, profile=profile), profile_ref=profile, **BUYER)
     world.dispatch()
@@ -286,14 +286,14 @@ def test_two_customers_that_become_one_are_looked_at_too(world: Any) -> None:
     world.merge(other, customer)
     world.forward(60)
     world.change(Customer, "id", other, changed_at=world.now())
-    buyers.look(world.hub)
+    walk.look(world.hub)
     assert marked(world) == [True]
 
 
 def test_an_old_invoice_is_not_made_wrong_by_a_company_that_renames_itself(world: Any) -> None:
     customer = of_customer(world)
     world.settle_all(2)
-    world.forward(buyers.RECENT.total_seconds())
+    world.forward(walk.RECENT.total_seconds())
     rename(world, customer, company=OTHER["buyer_title"])
     assert marked(world) == [False]
 
@@ -319,24 +319,23 @@ def test_what_is_withdrawn_or_taken_back_is_not_asked_about(world: Any) -> None:
     assert asked(world) == 0
 
 
-def test_the_walk_begins_where_it_is_and_rests_where_nothing_makes_invoices(world: Any) -> None:
+def test_the_walk_begins_where_it_is_and_rests_where_nothing_makes_documents(world: Any) -> None:
     world.customer(world.crm)
-    assert not buyers.due(world.hub) and buyers.look(world.hub) == 0, "no rule makes invoices"
+    world.rules()
+    assert not walk.due(world.hub) and walk.look(world.hub) == 0, "no rule makes documents"
     world.rules(RULE)
     world.forward(changed.OVERLAP.total_seconds() + 1)
-    assert buyers.due(world.hub) and buyers.look(world.hub) == 0
-    assert not buyers.due(world.hub)
+    assert walk.due(world.hub) and walk.look(world.hub) == 0
+    assert not walk.due(world.hub)
     world.customer(world.crm)
-    assert buyers.due(world.hub) and buyers.look(world.hub) == 1
+    assert walk.due(world.hub) and walk.look(world.hub) == 1
     world.forward(2 * changed.OVERLAP.total_seconds())
-    assert buyers.look(world.hub) == 1 and not buyers.due(world.hub), (
-        "a late transaction may have been missed, so it looks twice"
-    )
+    assert walk.look(world.hub) == 1 and not walk.due(world.hub), "a late transaction may have been missed, so it looks twice"
 
 
 def test_a_receivable_is_none_of_its_business(world: Any) -> None:
     world.rules({"name": "deals", "on": "deal.signed", "source": "crm-*", "to": "books-main", "make": "receivable"}, RULE)
-    buyers.look(world.hub)
+    walk.look(world.hub)
     profile, customer = world.customer(world.crm, **OWN)
     world.deal(106_000, profile=profile)
     world.dispatch()

@@ -22,12 +22,13 @@ SIGNED = NoticeRule(name="signed", event="deal.signed", through="wecom", otherwi
 FIXED = NoticeRule(name="fixed", event="deal.signed", through="wecom", to=["boss", "ghost"], language="en")
 ISSUED = NoticeRule(name="issued", event="invoice.issued", through="wecom")
 STUCK = NoticeRule(name="stuck", event="delivery.in_doubt", through="wecom", to=["boss"], after=30)
+AMENDED = NoticeRule(name="amended", event="deal.amended", through="wecom", to=["boss"])
 REFUSED = NoticeRule(name="refused", event="delivery.rejected", through="wecom", to=["boss"])
 
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    return {"notices": [SIGNED, FIXED, STUCK, REFUSED, ISSUED], "public_url": "https://hub.example"}
+    return {"notices": [SIGNED, FIXED, STUCK, REFUSED, ISSUED, AMENDED], "public_url": "https://hub.example"}
 
 
 @pytest.fixture
@@ -76,6 +77,17 @@ def test_the_owner_is_told_once_in_the_hubs_language_and_others_in_theirs(office
     for _ in range(3):
         send(house)
     assert len(house.sim.told("boss")) == 1 and house.sim.desk.messages == 2
+
+
+@pytest.mark.parametrize(("before", "title"), [(1_000, "合同金额变了：HT-1"), (1234501, "合同换了客户：HT-1")])
+def test_a_deal_over_the_same_amount_has_another_customer(office: tuple[House, str], before: int, title: str) -> None:
+    house, key = office
+    ref, now = sign(house, key), to_us(house.hub.now())
+    data = {"amount": 1234501, "before": before, "currency": "CNY", "number": "HT-1"}
+    with house.hub.db.write() as conn:
+        insert_events(conn, [mint("deal.amended", house.account.id or 0, ref, now, now, data, fact="f", pending=True)])
+    send(house)
+    assert title in [told["title"] for told in house.sim.told("boss")]
 
 
 def test_a_persons_name_is_masked_and_a_companys_is_not(office: tuple[House, str]) -> None:
@@ -232,5 +244,5 @@ def test_every_kind_has_words_in_both_languages() -> None:
     from typing import get_args
 
     kinds = get_args(NoticeRule.model_fields["on"].annotation)
-    assert set(drafting.words()) == set(kinds)
+    assert set(drafting.words()) == {*kinds, "deal.given"}
     assert all(set(part) == {"zh", "en"} for kind in drafting.words().values() for part in kind.values())

@@ -286,6 +286,14 @@ def test_a_signed_deal_over_another_amount_is_amended_each_time(site: Site) -> N
     assert {row.data["number"] for row in told(site, "deal.amended")} == {"d1"}
 
 
+def test_a_signed_deal_that_is_given_to_another_customer_is_amended(site: Site) -> None:
+    """Over the same amount: whoever reads the event sees that it is about somebody else."""
+    site.land(site.person("one", "张伟"), site.person("two", "王强"))
+    for hour, whose in ((11, None), (12, "one"), (13, "two"), (14, "two"), (15, None)):
+        site.land(deal(hour=hour, state="signed", amount="5000.00", title=f"t{hour}", customer=whose), stream="deal")
+    assert [(row.data["before"], row.data["amount"]) for row in told(site, "deal.amended")] == [(500000, 500000)]
+
+
 def tag_events(site: Site) -> list[tuple[str, str]]:
     rows = [row for row in site.rows(Event) if row.kind.startswith("tag.")]
     return [
