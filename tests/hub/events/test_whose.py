@@ -1,5 +1,5 @@
-"""A document under a customer that its deal or order does not belong to: after a merge was taken back, a split, another customer
-at the source. Not sent, it is made anew; sent, a person is asked once."""
+"""A document under a customer that its deal or order does not belong to: after a merge was taken back, a split, another
+customer at the source. Not sent, it is made anew; sent, a person is asked once."""
 
 from __future__ import annotations
 
