@@ -20,6 +20,7 @@ from tests.bench.identity.data import Absent, Dataset
 from tests.bench.identity.targets import Board
 
 SETS = ("dev_10k_a", "dev_100k", *data.PUBLIC)
+MILLION = "million"
 QUICK = ("dev_1k", "restaurants", "senzing")
 
 
@@ -35,9 +36,14 @@ def by_hand(name: str, answer: Path) -> None:
 
 
 def one_set(made: Dataset, folder: Path, board: Board, asked: argparse.Namespace) -> None:
-    """A set: presets, splink, and for the generated ones slices, review and shuffled arrival."""
+    """A set: presets, splink, and for the generated ones slices, review and shuffled arrival. The million is loaded once, where
+    speed is measured, which tells as well how good it is."""
     generated, small = made.name in data.CN, len(made.truth.rids) <= 20_000
-    groups = quality.presets(made, board, careful=generated)
+    if made.name == MILLION and not asked.no_speed:
+        if not asked.no_splink:
+            quality.splink(made, folder)
+        return
+    groups = quality.presets(made, board, careful=generated and made.name != MILLION)
     if not asked.no_splink:
         quality.splink(made, folder)
     if groups is None or not generated:
@@ -54,7 +60,7 @@ def every_set(asked: argparse.Namespace, board: Board) -> None:
     """All sets that were asked for."""
     names = asked.sets or (QUICK if asked.quick else SETS)
     print(report.HEAD, flush=True)
-    for name in [*names, *(["million"] if asked.million and "million" not in names else [])]:
+    for name in [*names, *([MILLION] if asked.million and MILLION not in names else [])]:
         with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
             try:
                 made = data.load(name, Path(folder))
@@ -77,19 +83,28 @@ def damaged() -> None:
 
 
 def how_fast(asked: argparse.Namespace, board: Board) -> None:
-    """The speed part, on the million or on a smaller set."""
-    name = "million" if asked.million else "dev_10k_a" if asked.quick else "dev_100k"
+    """The speed part: files on the million or on a smaller set, the sync's own path on a smaller set, undo."""
+    small = "dev_10k_a" if asked.quick else "dev_100k"
+    if not asked.postgres:
+        print("PostgreSQL: NOT MEASURED: HUB_BENCH_POSTGRES, HUB_TEST_POSTGRES or --postgres names a database to wipe")
+    for way, name in ((speed.LANDER, small), (speed.RESOLVE, MILLION if asked.million else small)):
+        with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
+            try:
+                made = data.load(name, Path(folder))
+            except Absent as error:
+                print(f"{way}: NOT MEASURED: {error}", flush=True)
+                continue
+            for url in filter(None, ("sqlite", asked.postgres)):
+                run = speed.compare(made, "" if url == "sqlite" else url, Path(folder), board, way)
+                if run is not None and name == MILLION:
+                    print(report.HEAD)
+                    quality.scored(made, board if url == "sqlite" else Board(), "default", run)
+                if run is not None and name == MILLION and url == "sqlite":
+                    quality.slices(name, made.truth, run.groups)
     with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
-        try:
-            made = data.load(name, Path(folder))
-        except Absent as error:
-            print(f"speed: NOT MEASURED: {error}", flush=True)
-            return
-        speed.compare(made, "", Path(folder), board)
-        if asked.postgres:
-            speed.compare(made, asked.postgres, Path(folder), board)
-        else:
-            print("PostgreSQL: NOT MEASURED: HUB_BENCH_POSTGRES, HUB_TEST_POSTGRES or --postgres names a database to wipe")
+        for name, url in (("SQLite", ""), ("PostgreSQL", asked.postgres)):
+            if url or name == "SQLite":
+                speed.undone(name, url, Path(folder), board)
 
 
 def options() -> argparse.Namespace:

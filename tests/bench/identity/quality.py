@@ -34,19 +34,24 @@ def presets(made: Dataset, board: Board, *, careful: bool) -> Groups | None:
             print(f"{made.name:<16}{'lianshu ' + preset:<22} NOT MEASURED: {error}", flush=True)
             judged(board, made.name, preset, None, str(error))
             continue
-        scores = metrics.score(made.truth, run.groups)
-        report.line(made.name, f"lianshu {preset}", scores, run)
-        outside = metrics.outside_review(made.truth, run.groups, run.waiting)
-        share = metrics.share(len(run.waiting), scores.records)
-        asked = run.said.get("reviews", "?")
-        print(f"{'':<16}{asked} open questions, in review {share:.2%} of records; ", end="")
-        print(f"pairs outside review: P {outside.precision:.4f}", flush=True)
-        if preset == "default" and made.name in targets.QUALITY:
-            board.add(f"{made.name} {preset}: share of records in review", share, targets.IN_REVIEW, most=True)
-        judged(board, made.name, preset, scores)
+        scored(made, board, preset, run)
         if preset == "default":
             groups = run.groups
     return groups
+
+
+def scored(made: Dataset, board: Board, preset: str, run: Run) -> None:
+    """How good a run was."""
+    scores = metrics.score(made.truth, run.groups)
+    report.line(made.name, f"lianshu {preset}", scores, run)
+    outside = metrics.outside_review(made.truth, run.groups, run.waiting)
+    share = metrics.share(len(run.waiting), scores.records)
+    asked = run.said.get("reviews", "?")
+    print(f"{'':<16}{asked} open questions, in review {share:.2%} of records; ", end="")
+    print(f"pairs outside review: P {outside.precision:.4f}", flush=True)
+    if preset == "default" and made.name in targets.QUALITY:
+        board.add(f"{made.name} {preset}: share of records in review", share, targets.IN_REVIEW, most=True)
+    judged(board, made.name, preset, scores)
 
 
 def judged(board: Board, name: str, preset: str, scores: metrics.Scores | None, why: str = "") -> None:

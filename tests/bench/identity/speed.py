@@ -1,6 +1,7 @@
 """How fast: a bulk load, then records one by one against what is stored, each beside a plain insert loop of the same rows.
 
-Two ways are measured: ``hub resolve --store`` (bulk, then ``--stream``), and the sync's own ``Lander.land`` (see ``landing``).
+Two ways are measured: ``hub resolve --store`` (bulk, then ``--stream``), and the sync's own ``Lander.land`` (see ``landing``),
+which nobody asks a million of.
 The plain loop writes each row's JSON under its id into one table of the same database, one INSERT a row, a commit per 100.
 """
 
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 from tests.bench.identity import hub_side, targets
 from tests.bench.identity.data import Dataset
-from tests.bench.identity.hub_side import NotMeasured, Said
+from tests.bench.identity.hub_side import NotMeasured, Run, Said
 from tests.bench.identity.metrics import Truth
 from tests.bench.identity.targets import Board
 from tests.bench.orders import wipe
@@ -26,6 +27,7 @@ from tests.bench.orders import wipe
 TAIL = 5_000
 """Records that come one by one."""
 COMMIT = 100
+RESOLVE, LANDER = "hub resolve", "Lander.land"
 Row = tuple[str, str]
 
 
@@ -92,10 +94,11 @@ def opened(url: str, folder: Path) -> tuple[Any, str]:
     return connection, "INSERT INTO plain_rows VALUES (%s, %s)"
 
 
-def compare(made: Dataset, url: str, folder: Path, board: Board, tail: int = TAIL) -> None:
-    """One database: bulk and one by one, both ways, each with its ratio. Targets are judged on the million alone."""
+def compare(made: Dataset, url: str, folder: Path, board: Board, way: str, tail: int = TAIL) -> Run | None:
+    """One database: bulk and one by one, with its ratio. Targets are judged on the million alone. What ``hub resolve`` found of
+    all records, as one run; None of the other way, or where it failed."""
     name = "PostgreSQL" if url else "SQLite"
-    folder = folder / name
+    folder = folder / f"{name} {made.name}"
     folder.mkdir()
     tail = min(tail, len(made.truth.rids) // 10)
     head_path, tail_path = parts(made, folder, tail)
@@ -108,18 +111,23 @@ def compare(made: Dataset, url: str, folder: Path, board: Board, tail: int = TAI
         f"{tail:,} more {plain_tail.clock:.2f} s ({plain_tail.processor:.2f})",
         flush=True,
     )
-    for way, run in (("hub resolve", by_command), ("Lander.land", by_lander)):
-        if url:
-            wipe(url)
-        try:
-            bulk, stream = run(head_path, tail_path, url, folder)
-        except NotMeasured as error:
-            print(f"  {way:<12} NOT MEASURED: {error}", flush=True)
-            judged(board, f"{name} {way}", name, {}, {}, str(error), stored)
-            continue
+    if url:
+        wipe(url)
+    run = None
+    try:
+        if way == LANDER:
+            bulk, stream = by_lander(head_path, tail_path, url, folder)
+        else:
+            bulk, stream, run = by_command(head_path, tail_path, url, folder, made.truth)
+    except NotMeasured as error:
+        print(f"  {way:<12} NOT MEASURED: {error}", flush=True)
+        bulk, stream, why = {}, {}, str(error)
+    else:
         line(way, stored, bulk, plain_bulk, tail, stream, plain_tail)
-        judged(board, f"{name} {way}", name, bulk, stream, "", stored)
-    undone(name, url, folder, board)
+        why = ""
+    if way == RESOLVE:
+        judged(board, f"{name} {way}", name, bulk, stream, why, stored)
+    return run
 
 
 def undone(name: str, url: str, folder: Path, board: Board) -> None:
@@ -166,16 +174,19 @@ def judged(board: Board, way: str, name: str, bulk: Said, stream: Said, why: str
     board.add(f"{way}: bulk load, peak memory", bulk.get("peak_mb"), targets.BULK[1], most=True, unit=" MB", why=why)
 
 
-def by_command(head_path: Path, tail_path: Path, url: str, folder: Path) -> tuple[Said, Said]:
-    """``hub resolve`` into a store, then ``--stream`` against it. NotMeasured: it cannot do that."""
+def by_command(head_path: Path, tail_path: Path, url: str, folder: Path, truth: Truth) -> tuple[Said, Said, Run]:
+    """``hub resolve`` into a store, then ``--stream`` against it; what both took, and all of the truth's records in the end.
+    NotMeasured: it cannot do that."""
     store = url or f"sqlite:///{folder / 'store.db'}"
     first = hub_side.resolve(Truth(), head_path, "--store", store, groups=False, home=folder)
-    then = hub_side.resolve(Truth(), tail_path, "--store", store, "--stream", groups=False, home=folder)
+    then = hub_side.resolve(truth, tail_path, "--store", store, "--stream", home=folder)
     if missing := [key for key in ("median_ms", "p99_ms", "records_per_second") if key not in then.said]:
         raise NotMeasured(f"hub resolve --stream --json does not say {', '.join(missing)}")
     stream = {"median_ms": then.said["median_ms"], "p99_ms": then.said["p99_ms"], "rate": then.said["records_per_second"]}
     stream["processor"] = then.said.get("processor_seconds", then.processor)
-    return {"seconds": first.seconds, "peak_mb": first.peak_mb, "processor": first.processor}, stream
+    took = (first.seconds + then.seconds, max(first.peak_mb, then.peak_mb), first.processor + then.processor)
+    whole = Run(then.groups, then.waiting, then.said, *took)
+    return {"seconds": first.seconds, "peak_mb": first.peak_mb, "processor": first.processor}, stream, whole
 
 
 def by_lander(head_path: Path, tail_path: Path, url: str, folder: Path) -> tuple[Said, Said]:

@@ -88,7 +88,7 @@ def test_a_resolver_that_fails_is_not_measured(made: Dataset, monkeypatch: pytes
 
 def test_speed_without_figures_is_not_measured(made: Dataset, tmp_path: Path) -> None:
     with pytest.raises(NotMeasured, match="does not say median_ms"):
-        speed.by_command(made.records, made.records, "", tmp_path)
+        speed.by_command(made.records, made.records, "", tmp_path, made.truth)
 
 
 def test_the_second_run_knows_whom_the_first_one_stored(tmp_path: Path) -> None:
@@ -97,7 +97,11 @@ def test_the_second_run_knows_whom_the_first_one_stored(tmp_path: Path) -> None:
         record = {"rid": rid, "source": "crm", "name": "张晓伟", "phones": ["13812345679"], "ids": {"unionid": "u1"}}
         with gzip.open(path, "wt", encoding="utf-8") as out:
             out.writelines(json.dumps({**record, "rid": f"{rid}{i}"}) + "\n" for i in range(2))
-    speed.by_command(head, tail, "", tmp_path)
+    truth = Truth()
+    for rid in ("a0", "a1", "b0", "b1"):
+        truth.add(rid, "A", source="crm")
+    _, stream, whole = speed.by_command(head, tail, "", tmp_path, truth)
+    assert stream["rate"] > 0 and len(set(whole.groups)) == 1, "what was streamed and what was there are one customer"
     with sqlite3.connect(tmp_path / "store.db") as store:
         assert store.execute("SELECT count(*), count(DISTINCT customer_id) FROM profile").fetchone() == (4, 1)
 

@@ -1,5 +1,5 @@
-"""From the CRM to Kingdee and back out: two people of one name are merged by mistake, one's bill goes to the other, and the undo
-of the merge finds it."""
+"""From the CRM to Kingdee and back out: two people of one name are merged by mistake, one's bill goes to the other, and
+the undo of the merge finds it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def look(house: House) -> None:
 
 
 def test_the_bill_goes_back_to_whom_it_belongs_to(house: House) -> None:
-    one, two = (house.crm.add_customer("张伟", mobile=phone, at=house.at - timedelta(hours=1)) for phone in ("13800000002", "13900000003"))
+    one, two = (
+        house.crm.add_customer("张伟", mobile=phone, at=house.at - timedelta(hours=1))
+        for phone in ("13800000002", "13900000003")
+    )
     look(house)
     house.round()
     first, second = (row["id"] for row in service.find(house.hub, "张伟"))
