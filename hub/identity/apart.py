@@ -124,7 +124,23 @@ def apart(hub: Hub, resolver: Resolver) -> Iterator[Apart]:
     context = multiprocessing.get_context("spawn")
     setting = (hub.settings, resolver.preset, resolver.single_source)
     with ProcessPoolExecutor(1, context, _begin, setting) as pool:
+        with _out_of_reach():
+            pool.submit(len, ())  # which starts it
         yield Apart(resolver, pool, undisturbed=hub.db.dialect == "sqlite")
+
+
+@contextmanager
+def _out_of_reach() -> Iterator[None]:
+    """A process that is started in the block is not interrupted from the keyboard, not even before it can say so itself: the
+    first one is, and ends it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # -- in the other process

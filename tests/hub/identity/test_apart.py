@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,14 @@ ROUND = 120
 """Records of each round; each comes back in the next one with something changed, also while it is on its way."""
 
 
+TYPED = """
+from hub.cli.main import main
+from hub.identity import files
+
+files.BATCH = 20
+if __name__ == "__main__":
+    main()
+"""
 HOLDING = """
 import time
 from hub.identity import files
@@ -202,6 +211,26 @@ def test_the_second_process_ends_with_the_first(tmp_path: Path) -> None:
     first.kill()
     first.wait()
     second.wait(timeout=30)
+
+
+def test_an_interruption_while_the_second_process_starts_leaves_nobody_and_no_traceback(tmp_path: Path) -> None:
+    """As a terminal does it: to all of its processes at once."""
+    script = tmp_path / "cli.py"
+    script.write_text(TYPED, "utf-8")
+    asked = [sys.executable, str(script), "resolve", str(written(tmp_path)), "--out", str(tmp_path / "out.csv")]
+    first = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, cwd=tmp_path, start_new_session=True)
+    process = psutil.Process(first.pid)
+    while first.poll() is None and not (started := _second(process)):
+        time.sleep(0.005)
+    time.sleep(0.3)  # by now it is reading its modules
+    os.killpg(first.pid, signal.SIGINT)
+    told = first.communicate(timeout=60)[1]
+    assert first.returncode == 130 and "Traceback" not in told, told
+    assert not psutil.wait_procs(started, timeout=30)[1]
+
+
+def _second(process: psutil.Process) -> list[psutil.Process]:
+    return [each for each in process.children() if "spawn_main" in " ".join(each.cmdline())]
 
 
 @pytest.mark.parametrize("on_the_way", [True, False])
