@@ -13,6 +13,7 @@ from connectors.invoices import RED_REASONS
 from hub.admin import overview, paging, show
 from hub.admin.web import audited, back, done, may, needs, page, reason_given, rows, the_hub, who
 from hub.admin.words import document_title, error_words
+from hub.events.outbox import AMENDING
 from hub.models import Deal, Order, Profile, Refund
 from hub.models.base import table
 
@@ -88,10 +89,12 @@ def _detail(delivery_id: str, *, plain: bool) -> str:
         about = _about(conn, found["subject"])
     for step in found["steps"]:
         step["told"] = error_words(step["error"], found["to"]["platform"])
+    last = {step["step"]: step["outcome"] for step in found["steps"]}
     return render_template(
         "delivery.html", delivery=found, document=_document(found["document"] or {}, plain=plain), plain=plain, about=about,
         can_retry=found["state"] in RETRIED, can_cancel=found["state"] in CANCELLED,
         can_reverse=found["state"] == "sent" and not (found["document"] or {}).get("reverses"), red_reasons=RED_REASONS,
+        changed=[step for step in AMENDING if last.get(step) == "needs_amendment"],
     )  # fmt: skip
 
 

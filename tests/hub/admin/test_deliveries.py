@@ -95,19 +95,22 @@ def test_a_reversed_deal_asks_for_a_person(operator: Any, made: Any) -> None:
     assert "已记录" in text and "需要人工冲销" not in text
 
 
-def test_an_amended_deal_asks_for_a_person(operator: Any, viewer: Any, made: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"), [("amend", "送达后，金额变了"), ("buyer", "购方的抬头"), ("party", "记在另一位客户名下")]
+)
+def test_an_amended_deal_asks_for_a_person(operator: Any, viewer: Any, made: Any, kind: str, said: str) -> None:
     key = made.deliveries["sent"]
-    assert "送达后合同金额" not in operator.get(f"/deliveries/{key}")
+    assert said not in operator.get(f"/deliveries/{key}")
     with made.hub.db.write() as conn:
-        step = {"delivery_id": key, "step": "amend", "outcome": "needs_amendment", "by": "hub", "at": made.hub.now()}
+        step = {"delivery_id": key, "step": kind, "outcome": "needs_amendment", "by": "hub", "at": made.hub.now()}
         conn.execute(insert(table(DeliveryAttempt)).values(**step))
-    assert "送达后合同金额或购方变了" in operator.get(f"/deliveries/{key}")
+    assert said in operator.get(f"/deliveries/{key}")
     viewer.post(f"/deliveries/{key}/amend", 403)
     viewer.post(f"/deliveries/{key}/amended", 403, reason="x")
     assert "没有执行" in operator.post(f"/deliveries/{key}/amend"), "no amendment of its deal is known"
     assert "请写明原因" in operator.post(f"/deliveries/{key}/amended")
     text = operator.post(f"/deliveries/{key}/amended", reason="补了一张应收单")
-    assert "已记下" in text and "送达后合同金额或购方变了" not in text
+    assert "已记下" in text and said not in text
 
 
 def test_reconciling_asks_the_destination(operator: Any, viewer: Any, made: Any) -> None:

@@ -30,6 +30,7 @@ from hub.admin import (
 )
 from hub.admin.web import RANK
 from hub.events.mint import KINDS
+from hub.events.outbox import AMENDING
 from hub.events.reconcile import judge
 from hub.identity.desk import relations, review
 from hub.people import handover as hand_over
@@ -114,6 +115,7 @@ EXPECTED: dict[str, Any] = {
     "reviewview": reviews.VIEWS,
     "reviewreason": reviews.REASONS,
     "verdict": review.VERDICTS,
+    "changed": AMENDING,
     "mark": ("same", "part", "differ"),
     "relation": relations.KINDS,
     "cstate": owners.STATES,
