@@ -114,6 +114,9 @@ def _notices(line: Line) -> list[Notice]:
     if line.deliveries["in_doubt"]:
         url = url_for("deliveries.index", state="in_doubt", account=key)
         add("warn", t("notice.in_doubt", n=line.deliveries["in_doubt"]), t("next.in_doubt"), url)
+    if line.deliveries["to_do"]:
+        url = url_for("deliveries.index", state="to_do", account=key)
+        add("bad", t("notice.to_do", n=line.deliveries["to_do"]), t("next.to_do"), url)
     if line.quarantine:
         url = url_for("quarantine.index", account=key)
         add("warn", t("notice.quarantine", n=line.quarantine), t("next.quarantine"), url)

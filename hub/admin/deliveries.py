@@ -21,6 +21,8 @@ pages = page("deliveries", "/deliveries")
 DELIVERY = overview.DELIVERY
 DEAL, ORDER, REFUND, PROFILE = table(Deal), table(Order), table(Refund), table(Profile)
 STATES = ("pending", "sending", "incomplete", "rejected", "in_doubt", "sent", "cancelled")
+TO_DO = "to_do"
+"""Beside the states the list can be of what waits for a person since something changed after it had gone out."""
 LISTED = [column for column in DELIVERY.c if column.name not in ("document", "receipt")]
 RETRIED = ("incomplete", "rejected", "in_doubt", "cancelled")
 CANCELLED = ("pending", "incomplete", "rejected")
@@ -38,7 +40,7 @@ def index() -> str:
         _name(row, names)
     sinks = [item for item in names.values() if item["state"] != "removed"]
     return render_template(
-        "deliveries.html", deliveries=found, older=older, accounts=sinks, state=state, account=account, states=STATES,
+        "deliveries.html", deliveries=found, older=older, accounts=sinks, state=state, account=account, states=(*STATES, TO_DO),
         number=number,
     )  # fmt: skip
 
@@ -55,7 +57,9 @@ def _list(
         statement = statement.where(paging.by_the_way(DELIVERY.c.account_id) == wanted)
     # in one state the index is (state, next_at); over all states it is created_at
     order = DELIVERY.c.next_at if state in STATES else DELIVERY.c.created_at
-    if state in STATES:
+    if state == TO_DO:
+        statement = statement.where(DELIVERY.c.open_steps.is_not(None))
+    elif state in STATES:
         statement = statement.where(DELIVERY.c.state == state)
     return paging.cut(rows(conn, paging.page_of(statement, order, DELIVERY.c.id)), order.name, "id")
 
@@ -66,6 +70,8 @@ def _name(row: dict[str, Any], names: dict[int, dict[str, Any]]) -> None:
     row["source"] = names.get(row["source_account_id"], nobody)
     row["kind_title"] = document_title(row["to"]["platform"], row["kind"])
     row["told"] = error_words(row["error"], row["to"]["platform"])
+    if not isinstance(row["open_steps"], list):
+        row["open_steps"] = (row["open_steps"] or "").split()
 
 
 @pages.get("/<delivery_id>")
@@ -89,12 +95,11 @@ def _detail(delivery_id: str, *, plain: bool) -> str:
         about = _about(conn, found["subject"])
     for step in found["steps"]:
         step["told"] = error_words(step["error"], found["to"]["platform"])
-    last = {step["step"]: step["outcome"] for step in found["steps"]}
     return render_template(
         "delivery.html", delivery=found, document=_document(found["document"] or {}, plain=plain), plain=plain, about=about,
         can_retry=found["state"] in RETRIED, can_cancel=found["state"] in CANCELLED,
         can_reverse=found["state"] == "sent" and not (found["document"] or {}).get("reverses"), red_reasons=RED_REASONS,
-        changed=[step for step in AMENDING if last.get(step) == "needs_amendment"],
+        changed=[step for step in AMENDING if step in found["open_steps"]],
     )  # fmt: skip
 
 

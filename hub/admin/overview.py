@@ -77,8 +77,10 @@ def _capped(conn: Connection, source: Any, condition: ColumnElement[bool], cap: 
 
 
 def deliveries(conn: Connection, now: datetime) -> dict[str, dict[int, int]]:
-    """State -> destination account id -> how many; 'sent' counts today's among the last three days' documents."""
+    """State -> destination account id -> how many; 'to_do' are those that wait for a person since something changed, 'sent'
+    counts today's among the last three days' documents."""
     found = {state: _capped(conn, DELIVERY, DELIVERY.c.state == state) for state in OPEN_STATES}
+    found["to_do"] = _capped(conn, DELIVERY, DELIVERY.c.open_steps.is_not(None))
     day = midnight(now)
     sent = (DELIVERY.c.created_at >= day - timedelta(days=3)) & (DELIVERY.c.sent_at >= day)
     found["sent"] = _capped(conn, DELIVERY, sent)

@@ -19,7 +19,7 @@ UNDIVIDED = {"JPY", "KRW"}
 TONES = {
     "good": {"active", "ok", "sent", "done", "complete", "fresh", "succeeded", "signed", "full", "completed", "accepted"},
     "warn": {"paused", "partial", "in_doubt", "stopped", "late", "pending_payment", "in_review", "not_yet", "due", "older"},
-    "bad": {"failed", "needs_auth", "rejected", "open", "error", "removed", "refused", "unknown_platform", "missing"},
+    "bad": {"to_do", "failed", "needs_auth", "rejected", "open", "error", "removed", "refused", "unknown_platform", "missing"},
     "busy": {"running", "sending", "pending", "waiting", "paid", "shipped", "replay", "new"},
 }
 

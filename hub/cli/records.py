@@ -25,12 +25,16 @@ def known(hub: Any, account: str | None) -> str | None:
 
 
 @deliveries.command("list")
-def list_deliveries(state: str | None = None, account: Account = None, limit: int = 50, json: Json = False) -> None:
+def list_deliveries(
+    state: str | None = None, account: Account = None, limit: int = 50,
+    to_do: Annotated[bool, typer.Option("--to-do", help="only those that wait for a person since something changed")] = False,
+    json: Json = False,
+) -> None:  # fmt: skip
     """Deliveries, newest first."""
     from hub.events import delivery
 
     with opened() as hub:
-        found = delivery.list_(hub, state=state, account=known(hub, account), limit=limit)
+        found = delivery.list_(hub, state=state, account=known(hub, account), limit=limit, to_do=to_do)
         marked = [{**row, "to_do": _to_do(row)} for row in found]
         table = rows(marked, ("id", "number", "kind", "state", "amount", "attempts", "created_at", "to_do"))
         emit({"deliveries": found, "counts": delivery.counts(hub)}, json, table)
@@ -69,7 +73,7 @@ def retry(delivery_id: str, json: Json = False) -> None:
 
 @deliveries.command()
 def amend(delivery_id: str, json: Json = False) -> None:
-    """Take the document of a deal whose amount changed back, and issue one over the new amount."""
+    """Take back a document whose amount, buyer or customer changed, and issue one as things are now."""
     from connectors.messages import explain
     from hub.events import delivery
 

@@ -26,6 +26,7 @@ from hub.store.types import EPOCH, to_us
 _LISTED = (
     "id", "event_id", "rule", "subject", "kind", "number", "day", "amount", "currency", "state", "attempts", "absent",
     "next_at", "doubt_at", "receipt", "error", "created_at", "sent_at", "account_id", "source_account_id",
+    "open_steps",
 )  # fmt: skip
 
 
@@ -51,23 +52,26 @@ def counts(hub: Hub) -> dict[str, int]:
 
 
 def list_(
-    hub: Hub, state: str | None = None, account: str | None = None, limit: int = 50, before: str | None = None
-) -> list[dict[str, Any]]:
-    """Deliveries, newest first, without their documents. account: key of the destination. before: the id to go on after."""
+    hub: Hub, state: str | None = None, account: str | None = None, limit: int = 50, before: str | None = None,
+    *, to_do: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Deliveries, newest first, without their documents. account: key of the destination. before: the id to go on after.
+    to_do: only those that wait for a person since their deal was reversed or amended."""
     c = DELIVERY.c
     query = select(*(c[name] for name in _LISTED)).order_by(c.created_at.desc(), c.id.desc()).limit(limit)
     with hub.db.read() as conn:
         keys = _account_keys(conn)
         if state is not None:
             query = query.where(c.state == state)
+        if to_do:
+            query = query.where(c.open_steps.is_not(None))
         if account is not None:
             query = query.where(c.account_id.in_([number for number, key in keys.items() if key == account]))
         if before is not None:
             last = _load(conn, hub, before)
             query = query.where(or_(c.created_at < last.created_at, and_(c.created_at == last.created_at, c.id < last.id)))
         rows = conn.execute(query).all()
-        marked = _marks(conn, [row.id for row in rows])
-    return [_shown(row, keys, marked) for row in rows]
+    return [_shown(row, keys) for row in rows]
 
 
 def show(hub: Hub, delivery_id: str) -> dict[str, Any]:
@@ -78,22 +82,19 @@ def show(hub: Hub, delivery_id: str) -> dict[str, Any]:
             return {}
         event = conn.execute(select(EVENT).where(EVENT.c.id == row.event_id)).first()
         attempts = conn.execute(select(ATTEMPT).where(ATTEMPT.c.delivery_id == row.id).order_by(ATTEMPT.c.id)).all()
-        shown = _shown(row, _account_keys(conn), _marks(conn, [row.id]))
+        shown = _shown(row, _account_keys(conn))
         items = settle.items_of(conn, row.id) if settle.is_settlement(row) else 0
     told = {name: getattr(event, name) for name in ("id", "kind", "subject", "at", "data")} if event else None
     steps = [{name: getattr(step, name) for name in ("step", "outcome", "error", "by", "at")} for step in attempts]
     return {**shown, "document": row.document or None, "event": told, "steps": steps, "settlement_items": items}
 
 
-def _marks(conn: Connection, ids: list[str]) -> dict[str, set[str]]:
-    """Which of them wait for a person since their deal was reversed or amended."""
-    return {"needs_reversal": outbox.needing_reversal(conn, ids), "needs_amendment": outbox.needing_amendment(conn, ids)}
-
-
-def _shown(row: Row[Any], keys: dict[int, str], marked: dict[str, set[str]]) -> dict[str, Any]:
+def _shown(row: Row[Any], keys: dict[int, str]) -> dict[str, Any]:
+    """needs_reversal, needs_amendment: whether it waits for a person since its deal was reversed or amended."""
     shown = {name: getattr(row, name) for name in _LISTED}
     shown |= {"account": keys.get(row.account_id, ""), "source_account": keys.get(row.source_account_id, "")}
-    return shown | {name: row.id in ids for name, ids in marked.items()}
+    steps = shown["open_steps"] = (row.open_steps or "").split()
+    return shown | {"needs_reversal": "reverse" in steps, "needs_amendment": not set(outbox.AMENDING).isdisjoint(steps)}
 
 
 def _account_keys(conn: Connection) -> dict[int, str]:

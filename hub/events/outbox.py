@@ -23,6 +23,8 @@ REQUEST = table(InvoiceApplication)
 STATES = ("pending", "sending", "in_doubt", "incomplete", "rejected", "sent", "cancelled")
 AMENDING = ("amend", "buyer", "party")
 """Steps that mark a document which was sent: its amount, its buyer's title, or the customer it is about is another by now."""
+ASKING = (*AMENDING, "reverse")
+"""Those, and the one that asks for its reversal."""
 LOCK = 7_310_010
 CHUNK = 900
 
@@ -182,9 +184,19 @@ def note(
     conn: Connection, delivery: str, step: str, outcome: str, at: datetime,
     *, error: Mapping[str, Any] | None = None, by: str = "hub",
 ) -> None:  # fmt: skip
-    """Write down one step of a delivery."""
+    """Write down one step of a delivery. One that a person is asked about is open until such a step ends otherwise."""
     values: dict[str, Any] = {"delivery_id": delivery, "step": step, "outcome": outcome, "by": by, "at": at}
     conn.execute(insert(ATTEMPT), [values | ({"error": error} if error else {})])
+    if step in ASKING:
+        _ask(conn, delivery, step, wanted=outcome.startswith("needs_"))
+
+
+def _ask(conn: Connection, delivery: str, step: str, *, wanted: bool) -> None:
+    mine = DELIVERY.c.id == delivery
+    stands = set((conn.execute(select(DELIVERY.c.open_steps).where(mine)).scalar() or "").split())
+    steps = stands | {step} if wanted else stands - {step}
+    if steps != stands:
+        conn.execute(update(DELIVERY).where(mine).values(open_steps=" ".join(sorted(steps)) or None))
 
 
 def was_sent(conn: Connection, delivery: str) -> bool:
@@ -210,22 +222,19 @@ def count_outcome(conn: Connection, delivery: str, outcome: str) -> int:
 
 def needing_reversal(conn: Connection, ids: Iterable[str]) -> set[str]:
     """Those whose deal was reversed after they had gone out, and which no person has settled yet."""
-    return _marked(conn, ids, "reverse", "needs_reversal")
+    return _open(conn, ids, ("reverse",))
 
 
 def needing_amendment(conn: Connection, ids: Iterable[str], steps: Sequence[str] = AMENDING) -> set[str]:
     """Those whose deal's amount (amend), whose buyer's title (buyer) or whose customer (party) changed after they had gone out,
     and which nobody has settled yet."""
-    wanted = list(ids)
-    return set().union(*(_marked(conn, wanted, step, "needs_amendment") for step in steps))
+    return _open(conn, ids, steps)
 
 
-def _marked(conn: Connection, ids: Iterable[str], step: str, mark: str) -> set[str]:
-    """Those whose last step of that name ended so."""
-    c = ATTEMPT.c
-    query = select(c.delivery_id, c.outcome, c.id).where(c.step == step).order_by(c.id)
-    last = {row[0]: row[1] for row in sorted(rows_in(conn, query, c.delivery_id, ids), key=lambda row: row[2])}
-    return {delivery for delivery, outcome in last.items() if outcome == mark}
+def _open(conn: Connection, ids: Iterable[str], steps: Sequence[str]) -> set[str]:
+    c = DELIVERY.c
+    found = rows_in(conn, select(c.id, c.open_steps).where(c.open_steps.is_not(None)), c.id, ids)
+    return {row.id for row in found if not set(steps).isdisjoint(row.open_steps.split())}
 
 
 def settle_amendment(

@@ -6,9 +6,12 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Date, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlmodel import Field
 
 from hub.models.base import Model, instant, money, sealed, text
+
+OPEN = sql("open_steps IS NOT NULL")
 
 
 class Delivery(Model, table=True):
@@ -16,6 +19,7 @@ class Delivery(Model, table=True):
 
     id: hash of event and rule. number: ours, derived from the event, unique at the destination. document: sealed JSON
     of ``connectors.base.Document``. absent: how often ``find`` has said absent since the outcome came in doubt.
+    open_steps: what a person is asked about it (`hub.events.outbox.ASKING`), joined by blanks; None = nothing.
     """
 
     __tablename__ = "delivery"
@@ -23,6 +27,7 @@ class Delivery(Model, table=True):
         UniqueConstraint("account_id", "number"),
         Index("ix_delivery_due", "state", "next_at"),
         Index("ix_delivery_account", "account_id", "created_at"),
+        Index("ix_delivery_open", "created_at", "id", sqlite_where=OPEN, postgresql_where=OPEN),
     )
     id: str = text(primary_key=True)
     event_id: str = text(index=True)
@@ -47,6 +52,7 @@ class Delivery(Model, table=True):
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     created_at: datetime = instant(index=True)
     sent_at: datetime | None = instant(nullable=True)
+    open_steps: str | None = text(nullable=True)
 
 
 class DeliveryAttempt(Model, table=True):

@@ -6,12 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from connectors import registry
 from connectors.sandbox import serving
 from hub import accounts
-from hub.models import AuditEntry, Delivery, DeliveryAttempt
+from hub.events import delivery, outbox
+from hub.models import AuditEntry, Delivery
 from hub.models.base import table
 
 D = table(Delivery)
@@ -87,8 +88,7 @@ def test_the_document_is_masked_until_opened(viewer: Any, operator: Any, made: A
 def test_a_reversed_deal_asks_for_a_person(operator: Any, made: Any) -> None:
     key = made.deliveries["sent"]
     with made.hub.db.write() as conn:
-        step = {"delivery_id": key, "step": "reverse", "outcome": "needs_reversal", "by": "hub", "at": made.hub.now()}
-        conn.execute(insert(table(DeliveryAttempt)).values(**step))
+        outbox.note(conn, key, "reverse", "needs_reversal", made.hub.now())
     assert "需要人工冲销" in operator.get(f"/deliveries/{key}")
     assert "请写明原因" in operator.post(f"/deliveries/{key}/reversed")
     text = operator.post(f"/deliveries/{key}/reversed", reason="红字应收单 AR-1")
@@ -102,15 +102,17 @@ def test_an_amended_deal_asks_for_a_person(operator: Any, viewer: Any, made: Any
     key = made.deliveries["sent"]
     assert said not in operator.get(f"/deliveries/{key}")
     with made.hub.db.write() as conn:
-        step = {"delivery_id": key, "step": kind, "outcome": "needs_amendment", "by": "hub", "at": made.hub.now()}
-        conn.execute(insert(table(DeliveryAttempt)).values(**step))
+        outbox.note(conn, key, kind, "needs_amendment", made.hub.now())
     assert said in operator.get(f"/deliveries/{key}")
+    number = delivery.show(made.hub, key)["number"]
+    assert number in operator.get("/deliveries?state=to_do") and "1 张已送达的单据要人处理" in operator.get("/")
     viewer.post(f"/deliveries/{key}/amend", 403)
     viewer.post(f"/deliveries/{key}/amended", 403, reason="x")
     assert "没有执行" in operator.post(f"/deliveries/{key}/amend"), "no amendment of its deal is known"
     assert "请写明原因" in operator.post(f"/deliveries/{key}/amended")
     text = operator.post(f"/deliveries/{key}/amended", reason="补了一张应收单")
     assert "已记下" in text and said not in text
+    assert number not in operator.get("/deliveries?state=to_do") and "要人处理" not in operator.get("/")
 
 
 def test_reconciling_asks_the_destination(operator: Any, viewer: Any, made: Any) -> None:

@@ -278,6 +278,7 @@ def test_quarantine_is_listed_and_replayed(filled: Desk) -> None:
 def test_inbox_and_deliveries_are_listed(filled: Desk) -> None:
     assert filled.run("inbox", "list", "--json").json == {"inbox": []}
     told = filled.run("deliveries", "list", "--json").json
+    assert filled.run("deliveries", "list", "--to-do", "--json").json["deliveries"] == []
     assert told["deliveries"] == [] and set(told) == {"deliveries", "counts"}
     assert filled.run("inbox", "list", "--account", "crm").out.strip() == "(none)"
 

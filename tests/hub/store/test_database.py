@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
@@ -17,7 +18,7 @@ from config.settings import Settings
 from hub.core import Hub
 from hub.models import Model
 from hub.store.database import Database
-from hub.store.migrate import upgrade, versions
+from hub.store.migrate import _config, upgrade, versions
 from hub.store.types import to_us
 
 SEEN = "INSERT INTO walk_seen (ref, account_id, stream, walk) VALUES (:ref, 1, 's', 1)"
@@ -39,6 +40,40 @@ def test_upgrading_twice_changes_nothing(db: Database) -> None:
     before = versions(db)
     upgrade(db)
     assert versions(db) == before and before[0] == before[1]
+
+
+def test_what_people_were_asked_before_is_still_asked(tmp_path: Path) -> None:
+    """0016 reads the steps that there are: the last of each kind counts."""
+    db = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    steps = [
+        ("a", "amend", "needs_amendment"), ("a", "amend", "done"), ("a", "buyer", "needs_amendment"),
+        ("b", "reverse", "needs_reversal"), ("b", "amend", "needs_amendment"), ("c", "send", "written"), ("c", "amend", "held"),
+    ]  # fmt: skip
+    try:
+        command.upgrade(_config(db), "0015")
+        with db.write() as conn:
+            conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+            conn.exec_driver_sql(
+                "INSERT INTO account (id, key, platform, title, config, state, created_at) "
+                "VALUES (1, 'k', 'p', 't', '{}', 'active', 0)"
+            )
+            for place, name in enumerate("abc"):
+                conn.exec_driver_sql(
+                    "INSERT INTO delivery (id, event_id, rule, account_id, source_account_id, subject, kind, number, day, "
+                    "amount, currency, document, state, attempts, absent, next_at, lease_until, fence, created_at) VALUES "
+                    f"('{name}', 'e', 'r', 1, 1, 's', 'k', 'n{place}', '2026-11-29', 1, 'CNY', x'', 'sent', 0, 0, 0, 0, 0, 0)"
+                )
+            conn.exec_driver_sql(
+                "INSERT INTO delivery_attempt (delivery_id, step, outcome, by, at) VALUES (?, ?, ?, 'hub', 0)", steps
+            )
+        upgrade(db)
+        with db.read() as conn:
+            found = dict(conn.execute(text("SELECT id, open_steps FROM delivery")).tuples().all())
+        assert found == {"a": "buyer", "b": "amend reverse", "c": None}
+        command.downgrade(_config(db), "0015")
+        upgrade(db)
+    finally:
+        db.close()
 
 
 def test_a_fresh_hub_brings_its_own_sqlite_up_to_date(tmp_path: Path) -> None:
