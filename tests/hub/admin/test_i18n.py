@@ -87,7 +87,7 @@ EXPECTED: dict[str, Any] = {
         "users",
         "about",
     ),
-    "state": ("active", "paused", "needs_auth", "failed", "removed", *deliveries.STATES),
+    "state": ("active", "paused", "needs_auth", "failed", "removed", *deliveries.STATES, deliveries.TO_DO),
     "means": deliveries.STATES,
     "fresh": ("fresh", "late", "due", "new", "off"),
     "run": runs.STATES,
