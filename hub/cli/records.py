@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,17 +73,47 @@ def retry(delivery_id: str, json: Json = False) -> None:
 
 
 @deliveries.command()
-def amend(delivery_id: str, json: Json = False) -> None:
-    """Take back a document whose amount, buyer or customer changed, and issue one as things are now."""
+def amend(delivery_id: list[str], json: Json = False) -> None:
+    """Take back documents whose amount, buyer or customer changed, and issue each as things are now."""
+    from hub.events import delivery
+
+    _each(delivery_id, json, delivery.amend, "冲销并重开 / reversed and issued again")
+
+
+@deliveries.command()
+def settle(
+    delivery_id: list[str], note: Annotated[str, typer.Option(help="how it was settled, for the audit log")], json: Json = False
+) -> None:
+    """Say that what changed about documents after their delivery was settled over there, or that they stay as they are."""
+    from hub.events import delivery
+
+    def settled(hub: Any, each: str, *, by: str) -> None:
+        reversal = delivery.show(hub, each).get("needs_reversal")
+        (delivery.settle_reversal if reversal else delivery.settle_amendment)(hub, each, by=by, note=note)
+
+    _each(delivery_id, json, settled, "已记下 / noted")
+
+
+def _each(wanted: list[str], json: bool, act: Callable[..., None], told: str) -> None:
+    """Do it to each delivery; those that it cannot be done to are told, after the others."""
     from connectors.messages import explain
     from hub.events import delivery
 
+    done, failed = [], {}
     with opened() as hub:
-        try:
-            delivery.amend(hub, delivery_id, by=BY)
-        except delivery.DeliveryFault as error:
-            raise fail("\n→ ".join(explain(error.error, "zh")) + "\n" + "\n→ ".join(explain(error.error, "en"))) from None
-        emit(delivery.show(hub, delivery_id), json, f"{delivery_id}: 冲销并重开 / reversed and issued again")
+        for each in dict.fromkeys(wanted):
+            try:
+                act(hub, each, by=BY)
+            except delivery.DeliveryFault as error:
+                failed[each] = error.error
+            else:
+                done.append(each)
+    shown = [{"id": each, "error": error.as_dict()} for each, error in failed.items()]
+    if done or json:
+        emit({"done": done, "failed": shown}, json, "\n".join(f"{each}: {told}" for each in done))
+    if failed:
+        why = (f"{each}: " + "\n→ ".join(explain(error, lang)) for each, error in failed.items() for lang in ("zh", "en"))
+        raise fail("\n".join(why))
 
 
 @deliveries.command()

@@ -3,12 +3,17 @@ customer at the source. Not sent, it is made anew; sent, a person is asked once.
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from sqlalchemy import delete
+from typer.testing import CliRunner
 
 from config.settings import Invoicing
+from hub.cli import records
+from hub.cli.main import app
 from hub.events import delivery, outbox, walk
 from hub.events.facts import customer_code
 from hub.events.mint import insert_events, mint
@@ -245,6 +250,23 @@ def test_shops_void_deals_and_copies_are_none_of_its_business(world: Any) -> Non
     written = [row for row in world.deliveries() if row.kind == "write_back" or row.amount < 0 or row.amount == 500]
     with world.hub.db.read() as conn:
         assert len(written) == 3 and not outbox.needing_amendment(conn, [row.id for row in written])
+
+
+def test_many_are_settled_by_one_command(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = Two(world)
+    for _ in range(3):
+        two.sent(world.deal, 1_000)
+    two.undo()
+    monkeypatch.setattr(records, "opened", lambda: nullcontext(world.hub))
+    first, second, third = (row["id"] for row in delivery.list_(world.hub, to_do=True))
+    told = CliRunner().invoke(app, ["deliveries", "amend", first, "none", second, first])
+    assert told.exit_code == 1 and "none: 没有这次投递" in told.output and told.output.count("冲销并重开") == 2
+    told = CliRunner().invoke(app, ["deliveries", "settle", third, "--note", "the firm pays", "--json"])
+    assert told.exit_code == 0 and json.loads(told.output) == {"done": [third], "failed": []}
+    world.settle_all(3)
+    assert booked(world) == {customer_code(two.first): 1_000, customer_code(two.second): 2_000}
+    assert delivery.list_(world.hub, to_do=True) == []
+    assert CliRunner().invoke(app, ["deliveries", "settle", third, "--note", "again"]).exit_code == 1
 
 
 def test_only_what_is_wrong_is_loaded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
