@@ -5,7 +5,7 @@ Merges, splits, undo, values set by hand and rebuilds all change customers, so n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -85,7 +85,8 @@ def _look_at(conn: Connection, hub: Hub, customers: Sequence[str], rules: Sequen
 
 def _in_question(conn: Connection, customers: Sequence[str]) -> list[str]:
     """The deliveries to look at: invoices, what names another customer than these, and what was marked for that."""
-    found = _documents(conn, customers)
+    whom = _subjects(conn, customers)
+    found = _documents(conn, whom)
     codes = {customer: {customer_code(customer)} for customer in customers}
     for row in outbox.rows_in(conn, select(ALIAS.c.id, ALIAS.c.customer_id), ALIAS.c.customer_id, customers):
         codes[row.customer_id].add(customer_code(row.id))
@@ -93,26 +94,30 @@ def _in_question(conn: Connection, customers: Sequence[str]) -> list[str]:
     return [
         row.id
         for row in found
-        if row.kind == "invoice" or row.id in marked or ((code := whose.named(row)) and code not in codes[row.customer_id])
+        if row.kind == "invoice" or row.id in marked or ((code := whose.named(row)) and code not in codes[whom[row.subject]])
     ]
 
 
-def _documents(conn: Connection, customers: Sequence[str]) -> Sequence[Any]:
-    """What is about these customers, is to go out or may be there, and was not taken back; each with its customer."""
+def _documents(conn: Connection, subjects: Mapping[str, str]) -> list[Any]:
+    """What is about these subjects, is to go out or may be there, and was not taken back."""
+    c = DELIVERY.c
+    # Asked by subject: joined with whose they are, SQLite would read all deliveries in these states.
+    wanted = select(c.id, c.kind, c.subject, c.event_id, c.document).where(c.state.in_(_STATES), ~undone())
+    return outbox.rows_in(conn, wanted, c.subject, subjects)
+
+
+def _subjects(conn: Connection, customers: Sequence[str]) -> dict[str, str]:
+    """The deals, orders, refunds and invoice requests of these customers, and whose each is."""
     if not customers:
-        return []
+        return {}
     mine, own = PROFILE.c.customer_id, PROFILE.c.customer_id.in_(customers)
     sources = [
         select(source.c.ref, mine).join(PROFILE, PROFILE.c.ref == source.c.profile_ref).where(own)
         for source in (REQUEST, DEAL, ORDER)
     ]
     refunds = select(REFUND.c.ref, mine).join(ORDER, ORDER.c.ref == REFUND.c.order_ref)
-    theirs = union_all(*sources, refunds.join(PROFILE, PROFILE.c.ref == ORDER.c.profile_ref).where(own)).subquery()
-    c = DELIVERY.c
-    wanted = select(c.id, c.kind, c.subject, c.event_id, c.document, theirs.c.customer_id).join(
-        theirs, theirs.c.ref == c.subject
-    )
-    return conn.execute(wanted.where(c.state.in_(_STATES), ~undone())).all()
+    refunds = refunds.join(PROFILE, PROFILE.c.ref == ORDER.c.profile_ref).where(own)
+    return {row.ref: row.customer_id for row in conn.execute(union_all(*sources, refunds))}
 
 
 def _locked(conn: Connection, ids: Sequence[str]) -> list[Any]:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 from typer.testing import CliRunner
 
 from config.settings import Invoicing
@@ -280,3 +280,18 @@ def test_only_what_is_wrong_is_loaded(world: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(walk, "_locked", lambda conn, ids: loaded.append(len(ids)) or plain(conn, ids))
     two.undo()
     assert loaded == [1] and sum(marked(world)) == 1
+
+
+def test_the_walk_reads_no_table_whole(world: Any) -> None:
+    """Among a million documents a look at some customers costs what theirs cost."""
+    if world.hub.db.dialect != "sqlite":
+        pytest.skip("SQLite tells its plan in words")
+    asked: list[tuple[str, Any]] = []
+    with world.hub.db.write() as conn:
+        event.listen(conn, "before_cursor_execute", lambda c, cur, statement, values, *rest: asked.append((statement, values)))
+        subjects = walk._subjects(conn, ["c1", "c2"])
+        walk._documents(conn, {**subjects, "1|d": "c1"})
+        plans = [row for what, values in list(asked) for row in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + what, values)]
+    told = [row[-1] for row in plans]
+    assert len(asked) >= 2 and any("ix_delivery_subject" in line for line in told)
+    assert [line for line in told if line.startswith("SCAN") and "SUBQUERY" not in line] == []
