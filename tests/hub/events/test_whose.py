@@ -282,10 +282,9 @@ def test_only_what_is_wrong_is_loaded(world: Any, monkeypatch: pytest.MonkeyPatc
     assert loaded == [1] and sum(marked(world)) == 1
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_walk_reads_no_table_whole(world: Any) -> None:
-    """Among a million documents a look at some customers costs what theirs cost."""
-    if world.hub.db.dialect != "sqlite":
-        pytest.skip("SQLite tells its plan in words")
+    """Among a million documents a look at some customers costs what theirs cost. SQLite tells its plan in words."""
     asked: list[tuple[str, Any]] = []
     with world.hub.db.write() as conn:
         event.listen(conn, "before_cursor_execute", lambda c, cur, statement, values, *rest: asked.append((statement, values)))
