@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = frozenset(re.split(r"[,\s]+", os.environ.get("HUB_TEST_REQUIRE", ""))) - {""}
 if str(ROOT) not in sys.path:  # harnesses are imported as tests.…, also by processes that tests start
     sys.path.insert(0, str(ROOT))
+
+# A slow machine makes no example wrong. How long things may take is said where it is measured (`tests.yardstick`).
+settings.register_profile("plain", deadline=None)
+settings.load_profile("plain")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,7 @@ from hub.store.migrate import upgrade, versions
 BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 1000
 """In bulk: records decided together, and such batches in one transaction; one by one: records in one transaction. AGAIN:
 customers that are looked at again together."""
-_BULK = ("cache_size=-327680", "wal_autocheckpoint=65536")
+_BULK = ("cache_size=-294912", "wal_autocheckpoint=65536")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
 """SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom."""
 
