@@ -187,7 +187,7 @@ def test_a_ticket_opens_one_connection(sim: DingTalkSimulator, site: Site) -> No
     url = f"{answer['endpoint']}?ticket={answer['ticket']}"
     first = Socket(url, name="x", plain=True)
     with pytest.raises(Unavailable):
-        Socket(url, name="x", plain=True).receive(2.0)
+        Socket(url, name="x", plain=True).receive(20.0)
     with pytest.raises(Unavailable, match="not encrypted"):
         Socket(url, name="x")
     first.close()
