@@ -57,6 +57,14 @@ def survivor(conn: Connection, customers: Sequence[str]) -> str:
 def move(conn: Connection, profiles: Iterable[tuple[str, str]]) -> None:
     """Put profiles (ref, customer) and their keys under other customers."""
     rows = [(customer, ref) for ref, customer in profiles]
+    if conn.dialect.name == "postgresql":
+        went: dict[str, list[str]] = {}
+        for customer, ref in rows:
+            went.setdefault(customer, []).append(ref)
+        for table_name, key in (("profile", "ref"), ("identity_key", "profile_ref")):
+            for customer, refs in went.items():
+                driver(conn).execute(f"UPDATE {table_name} SET customer_id = %s WHERE {key} = ANY(%s)", (customer, refs))  # noqa: S608
+        return
     many(conn, "UPDATE profile SET customer_id = {0} WHERE ref = {0}", rows)
     many(conn, "UPDATE identity_key SET customer_id = {0} WHERE profile_ref = {0}", rows)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hub.identity.desk import explain, service
+from hub.identity.sources import Sources
 from hub.models import AuditEntry, Customer, CustomerAlias, Event, IdentityDecision, LedgerEntry, Profile
 from hub.security import audit
 
@@ -316,3 +317,19 @@ def test_every_rule_has_a_sentence(rule: str, lang: str) -> None:
     sentence = explain.link(rule, {"with": "x"}, "微信 x", lang)
     assert sentence.endswith("." if lang == "en" else "。")
     assert explain.entry("merge", rule, "hub", None, lang) != explain.entry("split", rule, "hub", None, lang) != ""
+
+
+def test_an_account_that_is_not_there_is_asked_for_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file's lists are no accounts: each profile of a customer would read the table once more."""
+    account, asked = site.account(), 0
+    plain = site.hub.db.read
+
+    def reading() -> Any:
+        nonlocal asked
+        asked += 1
+        return plain()
+
+    monkeypatch.setattr(site.hub.db, "read", reading)
+    sources = Sources(site.hub)
+    assert {sources.rank(4711) for _ in range(3)} == {99} and sources.name(4711) == sources.name(4711) == "?:4711"
+    assert sources.rank(account) < 99 and asked == 1
