@@ -91,10 +91,13 @@ def _in_question(conn: Connection, customers: Sequence[str]) -> list[str]:
     for row in outbox.rows_in(conn, select(ALIAS.c.id, ALIAS.c.customer_id), ALIAS.c.customer_id, customers):
         codes[row.customer_id].add(customer_code(row.id))
     marked = outbox.needing_amendment(conn, [row.id for row in found], (whose.STEP,))
+    # An invoice that lacks something, or was refused, is looked at again by its own queue (`hub.invoices.queue`).
     return [
         row.id
         for row in found
-        if row.kind == "invoice" or row.id in marked or ((code := whose.named(row)) and code not in codes[whom[row.subject]])
+        if (row.kind == "invoice" and row.state not in ("incomplete", "rejected"))
+        or row.id in marked
+        or ((code := whose.named(row)) and code not in codes[whom[row.subject]])
     ]
 
 
@@ -102,7 +105,7 @@ def _documents(conn: Connection, subjects: Mapping[str, str]) -> list[Any]:
     """What is about these subjects, is to go out or may be there, and was not taken back."""
     c = DELIVERY.c
     # Asked by subject: joined with whose they are, SQLite would read all deliveries in these states.
-    wanted = select(c.id, c.kind, c.subject, c.event_id, c.document).where(c.state.in_(_STATES), ~undone())
+    wanted = select(c.id, c.kind, c.state, c.subject, c.event_id, c.document).where(c.state.in_(_STATES), ~undone())
     return outbox.rows_in(conn, wanted, c.subject, subjects)
 
 
