@@ -143,7 +143,7 @@ def test_the_commands_of_the_readme(tmp_path: Path, orders_file: Path, figures: 
         assert (again["order"]["changed"], again["refund"]["changed"]) == (0, 0)
     finally:
         sandbox.send_signal(signal.SIGINT)
-        sandbox.wait(timeout=20)
+        sandbox.wait(timeout=90)
     hub = Hub.open(Settings(data_dir=tmp_path / "var"))
     assert totals(hub) == figures
     hub.close()

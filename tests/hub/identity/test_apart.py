@@ -217,7 +217,11 @@ def test_an_interruption_while_the_second_process_starts_leaves_nobody_and_no_tr
     """As a terminal does it: to all of its processes at once."""
     script = tmp_path / "cli.py"
     script.write_text(TYPED, "utf-8")
-    asked = [sys.executable, str(script), "resolve", str(written(tmp_path)), "--out", str(tmp_path / "out.csv")]
+    long = tmp_path / "long.jsonl"
+    with long.open("w", encoding="utf-8") as file:
+        for turn in range(40):  # minutes, where nobody interrupts it
+            file.writelines(json.dumps({**row, "rid": f"{turn} {row['rid']}"}) + "\n" for row in rows())
+    asked = [sys.executable, str(script), "resolve", str(long), "--out", str(tmp_path / "out.csv")]
     first = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, cwd=tmp_path, start_new_session=True)
     process = psutil.Process(first.pid)
     while first.poll() is None and not (started := _second(process)):

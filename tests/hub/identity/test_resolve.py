@@ -322,7 +322,7 @@ def test_a_worker_does_not_bring_back_what_a_person_merges_meanwhile(site: Site)
 def test_the_server_plans_what_identity_asks_once(site: Site) -> None:
     """Lists as values would be planned anew each time; the setting ends with the transaction."""
     site.hub.db.writer.dispose()  # what other tests have asked on these connections does not count
-    for number in range(24):
+    for number in range(40):
         site.land(record(site, plain(f"p{number}", "张伟", A)))
     pool, plans, modes = site.hub.db.reader.pool, [], set()
     with ExitStack() as stack:
