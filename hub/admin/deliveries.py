@@ -38,6 +38,7 @@ def index() -> str:
         found, older = _list(conn, names, state, account, number)
     for row in found:
         _name(row, names)
+        row["open_steps"] = (row["open_steps"] or "").split()
     sinks = [item for item in names.values() if item["state"] != "removed"]
     return render_template(
         "deliveries.html", deliveries=found, older=older, accounts=sinks, state=state, account=account, states=(*STATES, TO_DO),
@@ -70,8 +71,6 @@ def _name(row: dict[str, Any], names: dict[int, dict[str, Any]]) -> None:
     row["source"] = names.get(row["source_account_id"], nobody)
     row["kind_title"] = document_title(row["to"]["platform"], row["kind"])
     row["told"] = error_words(row["error"], row["to"]["platform"])
-    if not isinstance(row["open_steps"], list):
-        row["open_steps"] = (row["open_steps"] or "").split()
 
 
 @pages.get("/<delivery_id>")

@@ -88,8 +88,11 @@ def settle(
     from hub.events import delivery
 
     def settled(hub: Any, each: str, *, by: str) -> None:
-        reversal = delivery.show(hub, each).get("needs_reversal")
-        (delivery.settle_reversal if reversal else delivery.settle_amendment)(hub, each, by=by, note=note)
+        shown = delivery.show(hub, each)
+        if shown.get("needs_reversal"):
+            delivery.settle_reversal(hub, each, by=by, note=note)
+        if shown.get("needs_amendment") or not shown.get("needs_reversal"):
+            delivery.settle_amendment(hub, each, by=by, note=note)
 
     _each(delivery_id, json, settled, "已记下 / noted")
 

@@ -85,6 +85,7 @@ def damaged() -> None:
 def how_fast(asked: argparse.Namespace, board: Board) -> None:
     """The speed part: files on the million or on a smaller set, the sync's own path on a smaller set, undo."""
     small = "dev_10k_a" if asked.quick else "dev_100k"
+    urls = ["", asked.postgres] if asked.postgres else [""]
     if not asked.postgres:
         print("PostgreSQL: NOT MEASURED: HUB_BENCH_POSTGRES, HUB_TEST_POSTGRES or --postgres names a database to wipe")
     for way, name in ((speed.LANDER, small), (speed.RESOLVE, MILLION if asked.million else small)):
@@ -94,17 +95,16 @@ def how_fast(asked: argparse.Namespace, board: Board) -> None:
             except Absent as error:
                 print(f"{way}: NOT MEASURED: {error}", flush=True)
                 continue
-            for url in filter(None, ("sqlite", asked.postgres)):
-                run = speed.compare(made, "" if url == "sqlite" else url, Path(folder), board, way)
+            for url in urls:
+                run = speed.compare(made, url, Path(folder), board, way)
                 if run is not None and name == MILLION:
                     print(report.HEAD)
-                    quality.scored(made, board if url == "sqlite" else Board(), "default", run)
-                if run is not None and name == MILLION and url == "sqlite":
-                    quality.slices(name, made.truth, run.groups)
+                    quality.scored(made, Board() if url else board, "default", run)
+                    if not url:
+                        quality.slices(name, made.truth, run.groups)
     with tempfile.TemporaryDirectory(prefix="lianshu-bench-") as folder:
-        for name, url in (("SQLite", ""), ("PostgreSQL", asked.postgres)):
-            if url or name == "SQLite":
-                speed.undone(name, url, Path(folder), board)
+        for url in urls:
+            speed.undone("PostgreSQL" if url else "SQLite", url, Path(folder), board)
 
 
 def options() -> argparse.Namespace:

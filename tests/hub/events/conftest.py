@@ -45,6 +45,7 @@ from hub.store.database import Database
 from hub.store.migrate import upgrade
 from hub.store.types import to_us
 from hub.sync import connect as connecting
+from tests.hub.events.house import House
 
 HERE = Path(__file__).parent
 START = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -432,3 +433,11 @@ def one(world: Any) -> Any:
     world.deal()
     world.dispatch()
     return world
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """See House."""
+    made = House(tmp_path)
+    yield made
+    made.close()

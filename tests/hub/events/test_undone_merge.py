@@ -3,26 +3,13 @@ the undo of the merge finds it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from hub.events import delivery
 from hub.events.reconcile import reconcile
 from hub.identity.desk import service
 from hub.jobs import work
-from tests.hub.events.test_payments_back import House
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.hub.close()
-    for served in made.served:
-        served.close()
+from tests.hub.events.house import House
 
 
 def owing(house: House) -> dict[str, int]:

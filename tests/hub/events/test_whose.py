@@ -23,11 +23,10 @@ from hub.jobs import work
 from hub.models import Customer, CustomerAlias, Deal, Event, Profile
 from hub.models.base import table
 from hub.store.types import to_us
-from tests.hub.events.test_amend import BACK, DEALS, NUMBER
+from tests.hub.events.test_amend import AGAIN, BACK, DEALS, NUMBER
 from tests.hub.events.test_amend_invoices import ITEM, issue
 from tests.hub.events.test_buyers import OTHER, OWN
 
-AGAIN = {"name": "again", "on": "deal.amended", "source": "crm-*", "to": "books-main", "make": "receivable"}
 ORDERS = {"name": "orders", "on": "order.paid", "source": "shop-*", "to": "books-main", "make": "receivable"}
 REFUNDS = {"name": "refunds", "on": "refund.succeeded", "source": "shop-*", "to": "books-main", "make": "receivable"}
 INVOICES = {"name": "invoices", "on": "deal.signed", "source": "crm-*", "to": "books-main", "make": "invoice"}
@@ -267,6 +266,19 @@ def test_many_are_settled_by_one_command(world: Any, monkeypatch: pytest.MonkeyP
     assert booked(world) == {customer_code(two.first): 1_000, customer_code(two.second): 2_000}
     assert delivery.list_(world.hub, to_do=True) == []
     assert CliRunner().invoke(app, ["deliveries", "settle", third, "--note", "again"]).exit_code == 1
+
+
+def test_two_questions_about_one_document_are_settled_together(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = Two(world)
+    ref = two.sent(world.deal, 1_000)
+    two.undo()
+    world.reverse(ref)
+    world.dispatch()
+    monkeypatch.setattr(records, "opened", lambda: nullcontext(world.hub))
+    (row,) = delivery.list_(world.hub, to_do=True)
+    assert row["open_steps"] == ["party", "reverse"]
+    assert CliRunner().invoke(app, ["deliveries", "settle", row["id"], "--note", "booked by hand"]).exit_code == 0
+    assert delivery.list_(world.hub, to_do=True) == []
 
 
 def test_only_what_is_wrong_is_loaded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
