@@ -24,10 +24,12 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from hub.core import Hub
+from hub.identity.cleaned import Clean, cleaned
 from hub.identity.core.ahead import Ahead
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.store import Change
-from hub.identity.resolve import Incoming, Ready, Resolved, Resolver
+from hub.identity.reading import Reader, Row
+from hub.identity.resolve import Incoming, Outlook, Ready, Resolved, Resolver
 from hub.identity.tables import ledger
 from hub.identity.tables.digests import blind_of
 from hub.identity.tables.ids import new_id
@@ -101,6 +103,15 @@ class Apart:
             second = self.resolver.look(conn, ours, now)  # what it rests on has just changed
         yield self.resolver.write(conn, _NOTHING, second, now, ours)
 
+    def clean(self, reader: Reader, rows: Sequence[Row], now: int) -> Future[list[Clean]]:
+        """Have rows cleaned."""
+        return self.pool.submit(cleaned, reader, rows, now)
+
+    def expect(self, outlook: Outlook) -> None:
+        """Tell both processes what is on its way."""
+        self.resolver.outlook = outlook
+        self.pool.submit(_expect, outlook).result()
+
     def rest(self, conn: Connection, now: int) -> Iterator[Resolved]:
         """Write all that was given away."""
         while self._flying:
@@ -154,11 +165,14 @@ class _Decider:
     preset: str
     single_source: bool
     ahead: Ahead = field(default_factory=Ahead)
+    outlook: Outlook = field(default_factory=Outlook)
 
     def decide(self, now: int, arrivals: bytes, due: Sequence[str]) -> Change:
         """Decide a batch, or look at customers again."""
-        blind, ids = blind_of(self.hub.ring), partial(new_id, now)
-        engine = Engine(blind, ids, preset=self.preset, single_source=self.single_source)
+        engine = Engine(
+            blind_of(self.hub.ring), partial(new_id, now), preset=self.preset, single_source=self.single_source,
+            expected=self.outlook.expected, elsewhere=self.outlook.elsewhere,
+        )  # fmt: skip
         # Each question sees what is committed by then: no transaction keeps the log of SQLite from being written back.
         with self.hub.db.read() as conn:
             if conn.dialect.name == "sqlite":
@@ -184,6 +198,10 @@ def _follow() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
+
+
+def _expect(outlook: Outlook) -> None:
+    _here[0].outlook = outlook
 
 
 def _decide(written: int, now: int, arrivals: bytes, due: Sequence[str]) -> bytes:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -21,18 +22,22 @@ from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
 from hub.identity.apart import Apart, apart
+from hub.identity.cleaned import Cleaned
+from hub.identity.core.order import Elsewhere
 from hub.identity.core.schema import Schema
 from hub.identity.core.store import Decision
-from hub.identity.reading import read
-from hub.identity.resolve import Incoming, Resolved, Resolver
+from hub.identity.reading import Reader, Row
+from hub.identity.resolve import Incoming, Outlook, Resolved, Resolver
 from hub.identity.tables import asking
 from hub.store import database
 from hub.store.bulk import driver
 from hub.store.migrate import upgrade, versions
 
-BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 1000
+BATCH, BATCHES, STREAM, AGAIN, ORDERED = 2000, 5, 100, 1000, 1_000_000
 """In bulk: records decided together, and such batches in one transaction; one by one: records in one transaction. AGAIN:
-customers that are looked at again together."""
+customers that are looked at again together. ORDERED: records that are put in order together."""
+RECORDS = 2
+"""Records of a customer in a file, as long as nobody knows: so that its first are judged like its last."""
 _BULK = ("cache_size=-294912", "wal_autocheckpoint=65536")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
 """SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom."""
@@ -163,19 +168,19 @@ class FileRun:
         self.outcome = Outcome()
 
     def load(self, path: Path, *, stream: bool = False) -> None:
-        """All records of the file, in its order; then the second looks that later records have made due."""
+        """All records of the file; then the second looks that later records have made due. One by one they come in the order
+        of the file, in bulk those side by side that may be one."""
         began, before = time.perf_counter(), _processor()
-        incoming = map(self._incoming, read(path, self.schema))
-        while stream and (batch := list(islice(incoming, STREAM))):
-            self._stream(batch)
+        reader = Reader(path, self.schema)
+        rows = reader.rows()
+        while stream and (part := list(islice(rows, STREAM))):
+            self._stream([self._incoming(reader, row) for row in part])
         with in_bulk(self.hub.db), ExitStack() as stack:
-            batches = iter(lambda: list(islice(incoming, BATCH)), [])
-            following = self._land(next(batches, None), batches)
-            much = bool(following)
-            if following and self.processes > 1:
+            first = list(islice(rows, BATCH * BATCHES))
+            much = len(first) == BATCH * BATCHES
+            if much and self.processes > 1:
                 self.apart = stack.enter_context(apart(self.hub, self.resolver))
-            while following:
-                following = self._land(following, batches)
+            self._bulk(reader, chain(first, rows))
             if much:
                 _analyse(self.hub.db)
             self._settle()
@@ -183,22 +188,46 @@ class FileRun:
         self.outcome.seconds += time.perf_counter() - began
         self.outcome.processor += _processor() - before
 
-    def _incoming(self, row: tuple[str, dict[str, Any], str]) -> Incoming:
-        source, record, rid = row
+    def _incoming(self, reader: Reader, row: Row) -> Incoming:
+        source, record, rid = reader.record(row)
         number = self.lists.number(source)
         return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", record.get("at", 0) * 1_000_000, record)
 
-    def _land(self, batch: list[Incoming] | None, batches: Iterator[list[Incoming]]) -> list[Incoming] | None:
+    def _bulk(self, reader: Reader, rows: Iterator[Row]) -> None:
+        clean = partial(self.apart.clean, reader) if self.apart else None
+        following, empty = next(rows, None), self._empty()
+        while following:
+            with Cleaned(reader, self.lists.number) as records:
+                records.add(chain([following], islice(rows, ORDERED - 1)), self.hub.now_us() // 1_000_000, clean)
+                following = next(rows, None)
+                batches, elsewhere = records.batches(BATCH)
+                self._expect(len(records), elsewhere if empty and not following else None)
+                batch = next(batches, None)
+                while batch:
+                    batch = self._land(batch, batches)
+            self._expect(0, None)
+            empty = False
+
+    def _expect(self, records: int, elsewhere: Elsewhere | None) -> None:
+        outlook = Outlook(self.resolver.outlook.expected + records // RECORDS, elsewhere)
+        if self.apart:
+            self.apart.expect(outlook)
+        else:
+            self.resolver.outlook = outlook
+
+    def _empty(self) -> bool:
+        with self.hub.db.read() as conn:
+            return conn.execute(text("SELECT 1 FROM profile LIMIT 1")).first() is None
+
+    def _land(self, batch: list[Incoming], batches: Iterator[list[Incoming]]) -> list[Incoming] | None:
         """Some batches in one transaction; the one that follows, None after the last."""
         with self._writing() as conn:
-            for _ in range(BATCHES):
-                if batch is None:
-                    break
-                self._resolve(conn, batch)
-                batch = next(batches, None)
-            if self.apart is not None and not (batch and self.apart.undisturbed):
+            for part in chain([batch], islice(batches, BATCHES - 1)):
+                self._resolve(conn, part)
+            following = next(batches, None)
+            if self.apart is not None and not (following and self.apart.undisturbed):
                 self._note(conn, self.apart.rest(conn, self.hub.now_us()))
-        return batch
+        return following
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

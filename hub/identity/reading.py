@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 
@@ -24,6 +24,10 @@ class FileFault(ValueError):
 
     def __init__(self, place: object, zh: str, en: str) -> None:
         super().__init__(f"{place}: {zh}\n{place}: {en}")
+        self._said = (str(place), zh, en)
+
+    def __reduce__(self) -> tuple[type[FileFault], tuple[str, str, str]]:
+        return FileFault, self._said  # also from another process
 
 
 @contextmanager
@@ -68,20 +72,35 @@ def _unreadable(path: Path, error: OSError) -> FileFault:
     return FileFault(path, f"读不了：{said}", f"cannot be read: {said}")
 
 
-def read(path: Path, schema: Schema | None = None) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """(list, canonical record, rid) of each row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
-    with opened(path) as file:
-        for number, row in (
-            _tabled(path, file, schema) if path.name.removesuffix(".gz").endswith(".csv") else _objects(path, file)
-        ):
-            try:
-                yield _general(row, schema) if schema else _own(row)
-            except (KeyError, ValueError, TypeError, AttributeError) as error:
-                said = f"{type(error).__name__}: {error}"
-                raise FileFault(f"{path}:{number}", f"这一行用不了：{said}", f"this line cannot be used: {said}") from None
+class Row(NamedTuple):
+    """A row as it stands in the file. line: from 1."""
+
+    line: int
+    cells: Mapping[str, Any]
 
 
-def _tabled(path: Path, file: TextIO, schema: Schema | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+class Reader(NamedTuple):
+    """A file of customers. schema: what its columns mean, None for the hub's own exchange format."""
+
+    path: Path
+    schema: Schema | None = None
+
+    def rows(self) -> Iterator[Row]:
+        """All rows. Raises FileFault."""
+        with opened(self.path) as file:
+            tabled = self.path.name.removesuffix(".gz").endswith(".csv")
+            yield from _tabled(self.path, file, self.schema) if tabled else _objects(self.path, file)
+
+    def record(self, row: Row) -> tuple[str, dict[str, Any], str]:
+        """(list, canonical record, rid) of a row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
+        try:
+            return _general(row.cells, self.schema) if self.schema else _own(row.cells)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise FileFault(f"{self.path}:{row.line}", f"这一行用不了：{said}", f"this line cannot be used: {said}") from None
+
+
+def _tabled(path: Path, file: TextIO, schema: Schema | None) -> Iterator[Row]:
     if schema is None:
         zh = "CSV 要有 --schema，说明各列是什么"
         raise FileFault(path, zh, "a CSV file needs --schema, which says what its columns are")
@@ -90,7 +109,7 @@ def _tabled(path: Path, file: TextIO, schema: Schema | None) -> Iterator[tuple[i
     if missing := [name for name in named if name and name not in (reader.fieldnames or ())]:
         there = ", ".join(reader.fieldnames or ()) or "-"
         raise FileFault(path, f"没有列 {missing[0]!r}；有：{there}", f"has no column {missing[0]!r}; it has: {there}")
-    return enumerate(reader, 2)
+    return (Row(number, cells) for number, cells in enumerate(reader, 2))
 
 
 def _general(row: Mapping[str, Any], schema: Schema) -> tuple[str, dict[str, Any], str]:
@@ -107,7 +126,7 @@ def _own(row: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:
     return f"{row.get('source') or ''}:{row.get('shop') or ''}", rows.record(dict(row)) | {"at": at}, str(row["rid"])
 
 
-def _objects(path: Path, file: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _objects(path: Path, file: TextIO) -> Iterator[Row]:
     for number, line in enumerate(file, 1):
         if line.strip():
             try:
@@ -118,7 +137,7 @@ def _objects(path: Path, file: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]
             if not isinstance(found, dict):
                 kind = type(found).__name__
                 raise FileFault(f"{path}:{number}", f"是 {kind}，不是对象", f"is {kind}, not an object")
-            yield number, found
+            yield Row(number, found)
 
 
 def truth_of(path: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from hub.identity.core.ahead import Ahead
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
+from hub.identity.core.order import Elsewhere
 from hub.identity.core.store import Change, Decision
 from hub.identity.core.weights import Model, shipped
 from hub.identity.records import golden, keeping
@@ -69,6 +70,13 @@ class Ready(NamedTuple):
     arrivals: list[Arrival]
 
 
+class Outlook(NamedTuple):
+    """What is known of much that is on its way. expected: how many customers there will be; elsewhere: see `Engine`."""
+
+    expected: int = 0
+    elsewhere: Elsewhere | None = None
+
+
 class Lists(Protocol):
     """The lists of customers that profiles come from."""
 
@@ -91,6 +99,7 @@ class Resolver:
     ) -> None:  # fmt: skip
         self.ring, self.lists, self.wanted, self._model = ring, lists, wanted, model
         self.preset, self.single_source = preset, single_source
+        self.outlook = Outlook()
         self.statistics, self._blind = Statistics(), blind_of(ring)
         self.records = Records(ring, lists.rank, rules)
 
@@ -185,7 +194,10 @@ class Resolver:
 
     def _engine(self, now: int) -> Engine:
         ids = partial(new_id, now)
-        return Engine(self._blind, ids, model=self._model(), preset=self.preset, single_source=self.single_source)
+        return Engine(
+            self._blind, ids, model=self._model(), preset=self.preset, single_source=self.single_source,
+            expected=self.outlook.expected, elsewhere=self.outlook.elsewhere,
+        )  # fmt: skip
 
     def _store(self, conn: Connection, now: int, **more: Any) -> SqlStore:
         return SqlStore(conn, self.ring, self.statistics, now, wanted=self.wanted, **more)

@@ -11,6 +11,7 @@ from hub.identity.core.cluster import Outcome
 from hub.identity.core.features import Features
 from hub.identity.core.frequency import Frequency, counted
 from hub.identity.core.keying import Keys, Plain, keys, label, most, role
+from hub.identity.core.order import Elsewhere
 from hub.identity.core.parts import MANY, Tie, Ties, claims
 from hub.identity.core.quick import Component
 from hub.identity.core.store import Decision, Store
@@ -33,16 +34,18 @@ class Piece:
     features: Features | None = None
     keys: Keys | None = None
     recalled: bool = False
+    whole: bool = False
 
 
 @dataclass
 class Board:
-    """Made for one batch. See the module."""
+    """Made for one batch. See the module, and `Engine` for ``expected`` and ``elsewhere``."""
 
     store: Store
     blind: Callable[[str, str], bytes]
     model: Model
     expected: int = 0
+    elsewhere: Elsewhere | None = None
     recalled: bool = False
     pieces: dict[str, Piece] = field(default_factory=dict)
     frequency: Frequency = field(init=False)
@@ -57,6 +60,7 @@ class Board:
 
     def __post_init__(self) -> None:
         self._looked: set[Plain] = set()
+        self._ours: set[Plain] = set()
         self._beyond: dict[Plain, Counter[str]] = {}
         self._loaded: set[str] = set()
         self._labels: dict[Plain, Counter[str]] = {}
@@ -146,9 +150,17 @@ class Board:
             found = self._keys(piece)
             looked.append((piece.ref, found.looked))
             counted.update(found.counted)
+            if self.elsewhere is not None and not self.recalled:
+                self._inside(piece, found)
         self._look(looked, counted)
         self._load({piece.customer for piece in fresh if piece.customer})
         self._decisions()
+
+    def _inside(self, piece: Piece, found: Keys) -> None:
+        """Take note of the keys of a record that nobody outside has."""
+        theirs = {key for key in (*found.stored, *found.looked, *found.counted) if self.elsewhere and self.elsewhere(key)}
+        piece.whole = not theirs
+        self._ours.update(key for key in (*found.looked, *found.counted) if key not in theirs)
 
     def _look(self, wanted: Sequence[tuple[str, list[Plain]]], counted: Collection[Plain] = ()) -> bool:
         """Read the holders of keys and load their customers, but those of keys that are only counted; whether anything new
@@ -158,13 +170,15 @@ class Board:
             for key in found_keys:
                 if key not in self._looked:
                     self._looked.add(key)
-                    plain[self.digest(key)] = key
+                    if key not in self._ours:
+                        plain[self.digest(key)] = key
                     if len(here := self.index.get(key, {})) > 1:
                         self._shared[key] = here
         for key in counted:
             if key not in self._looked and key not in self._beyond:
                 self._beyond[key] = Counter()
-                plain[self.digest(key)] = key
+                if key not in self._ours:
+                    plain[self.digest(key)] = key
         rows: dict[Plain, dict[str, str]] = defaultdict(dict)
         for digest, ref, customer in self.store.holders(list(plain)):
             rows[plain[digest]][ref] = customer
@@ -249,6 +263,8 @@ class Board:
             more = [key for key in whole.stored if key not in have]
             if more:
                 self.extra_keys[unit.refs[-1]] = set(more)
+                if self.elsewhere is not None:
+                    self.elsewhere.add(more)
                 self._enter(unit.refs[-1], more)
             looked = [key for key in whole.looked if key not in self._looked]
             if looked:
@@ -343,6 +359,10 @@ class Board:
             return False
         mine, theirs = (set().union(*(self.pieces[ref].unit.code for ref in refs)) for refs in (a, b))
         return not mine or not theirs or bool(mine & theirs)
+
+    def whole(self, unit: Unit) -> bool:
+        """Whether nobody shares a key with a unit who was not on the table when it was decided, or will ever be."""
+        return all(self.pieces[ref].whole for ref in unit.refs)
 
     # -- what scoring asks
 

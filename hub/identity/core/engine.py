@@ -12,6 +12,7 @@ from hub.identity.core.board import Board
 from hub.identity.core.cluster import Clustering, Outcome
 from hub.identity.core.compare import compare
 from hub.identity.core.features import Features
+from hub.identity.core.order import Elsewhere
 from hub.identity.core.outcome import Writer
 from hub.identity.core.quick import Component, Quick
 from hub.identity.core.score import Context
@@ -53,6 +54,7 @@ class Engine:
     """Decides with one model and preset. new_id: makes a customer's id. single_source: none stands twice in one source.
 
     expected: number of identities that a bulk load will end with, so that its first records are judged like its last.
+    elsewhere: whether anybody outside a batch has, or will have, a key of one of its records; None: nobody knows.
     """
 
     def __init__(
@@ -64,11 +66,12 @@ class Engine:
         preset: str = "default",
         single_source: bool = False,
         expected: int = 0,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.blind, self.new_id = blind, new_id
         self.model = model or shipped()
         self.preset = self.model.presets[preset]
-        self.single_source, self.expected = single_source, expected
+        self.single_source, self.expected, self.elsewhere = single_source, expected, elsewhere
 
     def resolve(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
         """Decide a batch and apply it to the store: also what of it says nothing new to identity, the store may keep."""
@@ -77,7 +80,7 @@ class Engine:
 
     def _resolved(self, store: Store, arrivals: Sequence[Arrival]) -> Change:
         # Of its own, so that all that lay on the table is gone before the collector looks for cycles again.
-        board = Board(store, self.blind, self.model, self.expected)
+        board = Board(store, self.blind, self.model, self.expected, elsewhere=self.elsewhere)
         if board.arrive(arrivals):
             return self._settle(store, board)
         change = Change()
@@ -129,7 +132,7 @@ class Engine:
             whole.open += found.open
             whole.compared += found.compared
             if not board.recalled and any(item.score.bits < _SURE for item in found.joined):
-                whole.unsettled += found.units
+                whole.unsettled += [unit for unit in found.units if not board.whole(unit)]
         return whole
 
     def _settled(self, board: Board, context: Context, component: Component) -> Outcome:

@@ -1,0 +1,116 @@
+"""A file's records cleaned and put in order before any of them is decided, with a second process's help where there is one."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import islice
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hub.identity.core.extract import extract
+from hub.identity.core.features import Features
+from hub.identity.core.keying import keys
+from hub.identity.core.order import Elsewhere, Order, slot
+from hub.identity.core.unit import of_profile
+from hub.identity.reading import Reader, Row
+from hub.identity.resolve import Incoming
+from hub.identity.spool import Spool
+
+TOGETHER = 2000
+"""Rows that are cleaned together."""
+_FLYING = 2
+"""Such parts that the second process has to do at most; this one does the next one itself."""
+
+
+class Body(NamedTuple):
+    """What is kept of a row until its turn comes."""
+
+    rid: str
+    at: int
+    record: dict[str, Any]
+    features: Features
+
+
+class Clean(NamedTuple):
+    """A row, cleaned. source: its list; slots: see `hub.identity.core.order.Order.add`, as bytes."""
+
+    source: str
+    body: bytes
+    slots: bytes
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_body = msgspec.msgpack.Decoder(Body).decode
+Help = Callable[[Sequence[Row], int], "Future[list[Clean]]"]
+"""Cleans rows elsewhere."""
+
+
+def cleaned(reader: Reader, rows: Iterable[Row], now: int) -> list[Clean]:
+    """Rows as they are to be kept. now: seconds, the time of those that have none. Raises FileFault."""
+    found = []
+    for row in rows:
+        source, record, rid = reader.record(row)
+        at = record.pop("at", 0)
+        features = record.pop("features", None) or extract(record, at or now, source)
+        wanted = keys(of_profile(rid, features))
+        slots = {slot(key) for key in (*wanted.stored, *wanted.looked, *wanted.counted)}
+        own = slot((source, rid))
+        found.append(Clean(source, _pack(Body(rid, at, record, features)), array("I", (own, *slots - {own})).tobytes()))
+    return found
+
+
+class Cleaned:
+    """The records of a file, in the order in which they are best decided. number: of a list, by its name.
+
+    Use as a context; `add` all rows, then ask for `batches` once.
+    """
+
+    def __init__(self, reader: Reader, number: Callable[[str], int]) -> None:
+        self._reader, self._number = reader, number
+        self._spool, self._order, self._lists = Spool(), Order(), array("I")
+
+    def __enter__(self) -> Cleaned:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._spool.__exit__(kind, error, trace)
+
+    def __len__(self) -> int:
+        return len(self._lists)
+
+    def add(self, rows: Iterator[Row], now: int, help_: Help | None) -> None:
+        """Clean rows and put them aside. Raises FileFault."""
+        waiting: deque[Future[list[Clean]] | list[Clean]] = deque()
+        while part := list(islice(rows, TOGETHER)):
+            if help_ and sum(isinstance(item, Future) and not item.done() for item in waiting) < _FLYING:
+                waiting.append(help_(part, now))
+            else:
+                waiting.append(cleaned(self._reader, part, now))
+            while waiting and (isinstance(waiting[0], list) or waiting[0].done() or len(waiting) > 2 * _FLYING):
+                self._keep(waiting.popleft())
+        for item in waiting:
+            self._keep(item)
+
+    def _keep(self, found: Future[list[Clean]] | list[Clean]) -> None:
+        for source, body, slots in found if isinstance(found, list) else found.result():
+            self._lists.append(self._number(source))
+            self._spool.put(body)
+            self._order.add(array("I", slots))
+
+    def batches(self, size: int) -> tuple[Iterator[list[Incoming]], Elsewhere]:
+        """All records, so many at a time; and which of their keys somebody in another batch has."""
+        order = self._order.order()
+        elsewhere = self._order.elsewhere(order, size)
+        del self._order
+        return (list(map(self._incoming, order[start : start + size])) for start in range(0, len(order), size)), elsewhere
+
+    def _incoming(self, number: int) -> Incoming:
+        rid, at, record, features = _body(self._spool.take(number))
+        account = self._lists[number]
+        ref, source_ref = f"{account}|{rid}", f"{account}|file|{rid}"
+        return Incoming(ref, account, source_ref, at * 1_000_000, {**record, "features": features})
