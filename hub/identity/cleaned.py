@@ -15,7 +15,7 @@ import msgspec
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.core.keying import keys
-from hub.identity.core.order import Elsewhere, Order, slot
+from hub.identity.core.order import Elsewhere, Order, mark
 from hub.identity.core.unit import of_profile
 from hub.identity.reading import Reader, Row
 from hub.identity.resolve import Incoming
@@ -37,11 +37,12 @@ class Body(NamedTuple):
 
 
 class Clean(NamedTuple):
-    """A row, cleaned. source: its list; slots: see `hub.identity.core.order.Order.add`, as bytes."""
+    """A row, cleaned. source: its list; marks: of its keys, see `hub.identity.core.order.mark`."""
 
     source: str
+    rid: str
     body: bytes
-    slots: bytes
+    marks: array[int]
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -58,9 +59,8 @@ def cleaned(reader: Reader, rows: Iterable[Row], now: int) -> list[Clean]:
         at = record.pop("at", 0)
         features = record.pop("features", None) or extract(record, at or now, source)
         wanted = keys(of_profile(rid, features))
-        slots = {slot(key) for key in (*wanted.stored, *wanted.looked, *wanted.counted)}
-        own = slot((source, rid))
-        found.append(Clean(source, _pack(Body(rid, at, record, features)), array("I", (own, *slots - {own})).tobytes()))
+        marks = {mark(key) for key in (*wanted.stored, *wanted.looked, *wanted.counted)}
+        found.append(Clean(source, rid, _pack(Body(rid, at, record, features)), array("Q", marks)))
     return found
 
 
@@ -97,10 +97,10 @@ class Cleaned:
             self._keep(item)
 
     def _keep(self, found: Future[list[Clean]] | list[Clean]) -> None:
-        for source, body, slots in found if isinstance(found, list) else found.result():
+        for source, rid, body, marks in found if isinstance(found, list) else found.result():
             self._lists.append(self._number(source))
             self._spool.put(body)
-            self._order.add(array("I", slots))
+            self._order.add(mark((source, rid)), marks)
 
     def batches(self, size: int) -> tuple[Iterator[list[Incoming]], Elsewhere]:
         """All records, so many at a time; and which of their keys somebody in another batch has."""

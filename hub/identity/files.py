@@ -23,7 +23,7 @@ from hub.core import Hub
 from hub.events.mint import insert_events
 from hub.identity.apart import Apart, apart
 from hub.identity.cleaned import Cleaned
-from hub.identity.core.order import Elsewhere
+from hub.identity.core.order import MOST, Elsewhere
 from hub.identity.core.schema import Schema
 from hub.identity.core.store import Decision
 from hub.identity.reading import Reader, Row
@@ -33,9 +33,9 @@ from hub.store import database
 from hub.store.bulk import driver
 from hub.store.migrate import upgrade, versions
 
-BATCH, BATCHES, STREAM, AGAIN, ORDERED = 2000, 5, 100, 1000, 1_000_000
+BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 1000
 """In bulk: records decided together, and such batches in one transaction; one by one: records in one transaction. AGAIN:
-customers that are looked at again together. ORDERED: records that are put in order together."""
+customers that are looked at again together."""
 RECORDS = 2
 """Records of a customer in a file, as long as nobody knows: so that its first are judged like its last."""
 _BULK = ("cache_size=-294912", "wal_autocheckpoint=65536")
@@ -198,7 +198,7 @@ class FileRun:
         following, empty = next(rows, None), self._empty()
         while following:
             with Cleaned(reader, self.lists.number) as records:
-                records.add(chain([following], islice(rows, ORDERED - 1)), self.hub.now_us() // 1_000_000, clean)
+                records.add(chain([following], islice(rows, MOST - 1)), self.hub.now_us() // 1_000_000, clean)
                 following = next(rows, None)
                 batches, elsewhere = records.batches(BATCH)
                 self._expect(len(records), elsewhere if empty and not following else None)

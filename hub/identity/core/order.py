@@ -1,103 +1,126 @@
 """In which order records are decided best: those who share keys side by side.
 
 A batch then holds most of whom each of its records must be compared with, so that little of what is stored is read, and each
-group is put together once instead of anew for each that comes. Everybody is joined with whom he shares a key, those of rare
-keys first; whoever was joined early stands near. Keys are told apart by a few bits alone: two that meet by chance put
-strangers side by side, which costs nothing.
+group is put together once instead of anew for each that comes. Everybody is put beside whom he shares a key with, those of
+rare keys first: so whoever shares something rare stands near, and common things decide where whole rows stand.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
-from zlib import crc32
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import pairwise
 
 from hub.identity.core.keying import Plain
 from hub.identity.core.store import MOST_HOLDERS
 
-SLOTS = 1 << 24
-"""Values that are told apart; a table of them takes 16 or 64 MB while the order is made."""
-_NOBODY = 0xFFFFFFFF
-_MANY = 255
+MOST = 1 << 20
+"""Records that are put in order together."""
+_PARTS = 16
+_MARKS = 44
+"""Bits that tell one key from another; the others of 64 are for the record's number."""
+_SLOTS = 1 << 24
 
 
-def slot(key: Plain) -> int:
-    """What a key counts as."""
-    return crc32(f"{key[0]}\x1f{key[1]}".encode()) % SLOTS
+def mark(key: Plain) -> int:
+    """What a key is known by here."""
+    said = blake2b(f"{key[0]}\x1f{key[1]}".encode(), digest_size=8).digest()
+    return int.from_bytes(said, "little") >> (64 - _MARKS)
+
+
+class _Shared:
+    """Which records share a mark, found by sorting some marks at a time. 8 bytes of memory for each mark of each record."""
+
+    def __init__(self) -> None:
+        self._parts = [array("Q") for _ in range(_PARTS)]
+
+    def add(self, number: int, marks: Iterable[int]) -> None:
+        """The marks of a record."""
+        parts = self._parts
+        for each in marks:
+            parts[each % _PARTS].append(each << (64 - _MARKS) | number)
+
+    def groups(self) -> Iterator[tuple[int, list[int]]]:
+        """(mark, records) of each mark that several have, the records in their order."""
+        shift, numbers = 64 - _MARKS, (1 << (64 - _MARKS)) - 1
+        for part in self._parts:
+            last, inside = -1, [0]
+            for entry in sorted(part):
+                if entry >> shift == last:
+                    inside.append(entry & numbers)
+                    continue
+                if len(inside) > 1:
+                    yield last, inside
+                last, inside = entry >> shift, [entry & numbers]
+            if len(inside) > 1:
+                yield last, inside
 
 
 class Order:
-    """Takes the slots of one record after the other, the first of which is its own; tells the order of all.
-
-    Memory: some 4 bytes for each slot, 20 for each record, 150 MB besides while the order is made.
-    """
+    """Takes one record after the other; tells the order of all."""
 
     def __init__(self) -> None:
-        self._slots, self._ends = array("I"), array("I", [0])
-        self._count = bytearray(SLOTS)
+        self._records, self._keys = _Shared(), _Shared()
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return self._size
 
-    def add(self, slots: Iterable[int]) -> None:
-        """The next record."""
-        count = self._count
-        for place in slots:
-            self._slots.append(place)
-            if count[place] < _MANY:
-                count[place] += 1
-        self._ends.append(len(self._slots))
+    def add(self, own: int, marks: Iterable[int]) -> None:
+        """The next record. own: the mark of itself, which it has again when it comes twice; marks: of its keys."""
+        self._records.add(self._size, (own,))
+        self._keys.add(self._size, marks)
+        self._size += 1
 
-    def order(self) -> array[int]:
-        """The numbers of the records, from 0. What has its own slot twice keeps its order."""
-        line = _Line(len(self))
-        for pairs in self._pairs():
-            for one, other in zip(pairs[::2], pairs[1::2], strict=True):
+    def order(self) -> Sequence[int]:
+        """The numbers of the records, from 0. Records that are the same one keep their order."""
+        line = _Line(self._size)
+        for _, numbers in self._records.groups():
+            for one, other in pairwise(numbers):
                 line.join(one, other)
+        common = [array("I") for _ in range(MOST_HOLDERS + 1)]
+        for _, numbers in self._keys.groups():
+            if len(numbers) <= MOST_HOLDERS:
+                common[len(numbers)].extend(numbers)
+        for size, groups in enumerate(common):
+            for place in range(0, len(groups), size or 1):
+                for one, other in pairwise(groups[place : place + size]):
+                    line.join(one, other)
         return line.whole()
-
-    def _pairs(self) -> list[array[int]]:
-        """Records that share a slot, one behind the other; first those of one record's own slot, then by how many share it."""
-        found = [array("I") for _ in range(MOST_HOLDERS + 1)]
-        count, slots, ends = self._count, self._slots, self._ends
-        last = array("I", [_NOBODY]) * SLOTS
-        for number in range(len(self)):
-            own = ends[number]
-            for place in range(own, ends[number + 1]):
-                slot_ = slots[place]
-                if 1 < count[slot_] <= MOST_HOLDERS or place == own:
-                    before, last[slot_] = last[slot_], number
-                    if before != _NOBODY:
-                        found[0 if place == own else count[slot_]].extend((before, number))
-        return found
 
     def elsewhere(self, order: Sequence[int], size: int) -> Elsewhere:
         """Which keys somebody in another batch of this size has as well."""
-        slots, ends = self._slots, self._ends
-        batch, parted = array("I", [_NOBODY]) * SLOTS, bytearray(SLOTS)
+        batch = array("I", [0]) * self._size
         for place, number in enumerate(order):
-            home = place // size
-            for slot_ in slots[ends[number] : ends[number + 1]]:
-                if batch[slot_] == _NOBODY:
-                    batch[slot_] = home
-                elif batch[slot_] != home:
-                    parted[slot_] = 1
-        return Elsewhere(parted)
+            batch[number] = place // size
+        found = Elsewhere()
+        for each, numbers in self._keys.groups():
+            if len({batch[number] for number in numbers}) > 1:
+                found.note(each)
+        return found
 
 
 class Elsewhere:
-    """Tells of a key whether somebody outside a record's own batch has it, or will have, where nothing is stored but these."""
+    """Tells of a key whether somebody outside a record's own batch has it, or will have, where nothing is stored but these.
 
-    def __init__(self, parted: bytearray) -> None:
-        self._parted = parted
+    It may say so of one that nobody else has, never the other way round.
+    """
+
+    def __init__(self) -> None:
+        self._slots = bytearray(_SLOTS)
 
     def __call__(self, key: Plain) -> bool:
-        return bool(self._parted[slot(key)])
+        return bool(self._slots[mark(key) % _SLOTS])
+
+    def note(self, each: int) -> None:
+        """Of a key, by its mark."""
+        self._slots[each % _SLOTS] = 1
 
     def add(self, keys: Iterable[Plain]) -> None:
         """A group has come to keys that none of its records has alone."""
         for key in keys:
-            self._parted[slot(key)] = 1
+            self.note(mark(key))
 
 
 class _Line:
@@ -115,6 +138,7 @@ class _Line:
         return number
 
     def join(self, one: int, other: int) -> None:
+        """Put the rows of two records one behind the other."""
         a, b = self._root(one), self._root(other)
         if a == b:
             return
@@ -126,7 +150,7 @@ class _Line:
         self._tail[a] = self._tail[b]
 
     def whole(self) -> array[int]:
-        """All rows, one behind the other, by their first member."""
+        """All rows, one behind the other."""
         found = array("I")
         for number, parent in enumerate(self._parent):
             if number == parent:
