@@ -67,9 +67,8 @@ class Apart:
     _flying: deque[tuple[Ready, Future[bytes]]] = field(default_factory=deque)
 
     def begin(self, conn: Connection) -> None:
-        """A transaction begins, and the lock on identity with it. Disturbed: somebody else has written since the last one,
-        while batches were on their way."""
-        ledger.lock(conn)
+        """A transaction begins, in the lock on identity. Disturbed: somebody else has written since the last one, while batches
+        were on their way."""
         if self.undisturbed:
             version = driver(conn).execute("PRAGMA data_version").fetchone()[0]
             if self._flying and version != self._version:
@@ -105,7 +104,7 @@ class Apart:
 
     def clean(self, reader: Reader, rows: Sequence[Row], now: int) -> Future[list[Clean]]:
         """Have rows cleaned."""
-        return self.pool.submit(cleaned, reader, rows, now)
+        return self.pool.submit(_clean, reader, rows, now)
 
     def expect(self, outlook: Outlook) -> None:
         """Tell both processes what is on its way."""
@@ -198,6 +197,10 @@ def _follow() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
+
+
+def _clean(reader: Reader, rows: Sequence[Row], now: int) -> list[Clean]:
+    return cleaned(reader, rows, now, blind_of(_here[0].hub.ring))
 
 
 def _expect(outlook: Outlook) -> None:

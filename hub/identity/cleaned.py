@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hub.identity.core.engine import Blind
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.core.keying import keys
@@ -37,21 +38,21 @@ class Body(NamedTuple):
 
 
 class Clean(NamedTuple):
-    """A row, cleaned. source: its list; marks: of its keys, see `hub.identity.core.order.mark`."""
+    """A row, cleaned. source: its list; own, marks: see `hub.identity.core.order.Order.add`."""
 
     source: str
-    rid: str
+    own: int
     body: bytes
     marks: array[int]
 
 
 _pack = msgspec.msgpack.Encoder().encode
 _body = msgspec.msgpack.Decoder(Body).decode
-Help = Callable[[Sequence[Row], int], "Future[list[Clean]]"]
-"""Cleans rows elsewhere."""
+Help = Callable[[Reader, Sequence[Row], int], "Future[list[Clean]]"]
+"""Cleans rows elsewhere, as `cleaned` does."""
 
 
-def cleaned(reader: Reader, rows: Iterable[Row], now: int) -> list[Clean]:
+def cleaned(reader: Reader, rows: Iterable[Row], now: int, blind: Blind) -> list[Clean]:
     """Rows as they are to be kept. now: seconds, the time of those that have none. Raises FileFault."""
     found = []
     for row in rows:
@@ -59,8 +60,9 @@ def cleaned(reader: Reader, rows: Iterable[Row], now: int) -> list[Clean]:
         at = record.pop("at", 0)
         features = record.pop("features", None) or extract(record, at or now, source)
         wanted = keys(of_profile(rid, features))
-        marks = {mark(key) for key in (*wanted.stored, *wanted.looked, *wanted.counted)}
-        found.append(Clean(source, rid, _pack(Body(rid, at, record, features)), array("Q", marks)))
+        marks = [mark(blind(*key)) for key in {*wanted.stored, *wanted.looked, *wanted.counted}]
+        own = mark(blind("record", f"{source}\x1f{rid}"))
+        found.append(Clean(source, own, _pack(Body(rid, at, record, features)), array("Q", marks)))
     return found
 
 
@@ -70,8 +72,8 @@ class Cleaned:
     Use as a context; `add` all rows, then ask for `batches` once.
     """
 
-    def __init__(self, reader: Reader, number: Callable[[str], int]) -> None:
-        self._reader, self._number = reader, number
+    def __init__(self, reader: Reader, number: Callable[[str], int], blind: Blind) -> None:
+        self._reader, self._number, self._blind = reader, number, blind
         self._spool, self._order, self._lists = Spool(), Order(), array("I")
 
     def __enter__(self) -> Cleaned:
@@ -88,19 +90,19 @@ class Cleaned:
         waiting: deque[Future[list[Clean]] | list[Clean]] = deque()
         while part := list(islice(rows, TOGETHER)):
             if help_ and sum(isinstance(item, Future) and not item.done() for item in waiting) < _FLYING:
-                waiting.append(help_(part, now))
+                waiting.append(help_(self._reader, part, now))
             else:
-                waiting.append(cleaned(self._reader, part, now))
+                waiting.append(cleaned(self._reader, part, now, self._blind))
             while waiting and (isinstance(waiting[0], list) or waiting[0].done() or len(waiting) > 2 * _FLYING):
                 self._keep(waiting.popleft())
         for item in waiting:
             self._keep(item)
 
     def _keep(self, found: Future[list[Clean]] | list[Clean]) -> None:
-        for source, rid, body, marks in found if isinstance(found, list) else found.result():
+        for source, own, body, marks in found if isinstance(found, list) else found.result():
             self._lists.append(self._number(source))
             self._spool.put(body)
-            self._order.add(mark((source, rid)), marks)
+            self._order.add(own, marks)
 
     def batches(self, size: int) -> tuple[Iterator[list[Incoming]], Elsewhere]:
         """All records, so many at a time; and which of their keys somebody in another batch has."""

@@ -7,9 +7,8 @@ import gc
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from statistics import median, quantiles
@@ -28,7 +27,8 @@ from hub.identity.core.schema import Schema
 from hub.identity.core.store import Decision
 from hub.identity.reading import Reader, Row
 from hub.identity.resolve import Incoming, Outlook, Resolved, Resolver
-from hub.identity.tables import asking
+from hub.identity.tables import asking, ledger
+from hub.identity.tables.digests import blind_of
 from hub.store import database
 from hub.store.bulk import driver
 from hub.store.migrate import upgrade, versions
@@ -38,8 +38,9 @@ BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 1000
 customers that are looked at again together."""
 RECORDS = 2
 """Records of a customer in a file, as long as nobody knows: so that its first are judged like its last."""
-_BULK = ("cache_size=-294912", "wal_autocheckpoint=65536")
+_BULK = ("cache_size=-294912", "wal_autocheckpoint=131072")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
+_SELDOM, _WAITING = 1, 2
 """SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom."""
 
 
@@ -125,8 +126,10 @@ def store(url: str = "") -> Iterator[Hub]:
 
 @contextmanager
 def in_bulk(db: database.Database) -> Iterator[None]:
-    """Much at once: SQLite keeps more pages in memory, and objects that make no cycles are not looked through for some."""
-    _tell(db, _BULK)
+    """Much at once: SQLite keeps more pages in memory and waits for the disk when all is over, not at each commit (what a power
+    failure leaves is whole all the same); objects that make no cycles are not looked through for some."""
+    safety = min(_tell(db, *_BULK, "synchronous"), _WAITING)
+    _tell(db, f"synchronous={min(safety, _SELDOM)}")
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -134,14 +137,19 @@ def in_bulk(db: database.Database) -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-        _tell(db, _USUAL)
+        _tell(db, *_USUAL, f"synchronous={safety}", *(("wal_checkpoint",) if safety > _SELDOM else ()))
 
 
-def _tell(db: database.Database, pragmas: Iterable[str]) -> None:
-    if db.dialect == "sqlite":
-        with db.write() as conn:
-            for pragma in pragmas:
-                driver(conn).execute("PRAGMA " + pragma)
+def _tell(db: database.Database, *pragmas: str) -> int:
+    """Set pragmas of SQLite, which must be outside a transaction; what the last one says."""
+    if db.dialect != "sqlite":
+        return 0
+    said = None
+    with closing(db.writer.raw_connection()) as conn:
+        cursor = conn.cursor()
+        for pragma in pragmas:
+            said = cursor.execute("PRAGMA " + pragma).fetchone()
+    return int(said[0]) if said else 0
 
 
 def _analyse(db: database.Database) -> None:
@@ -149,6 +157,12 @@ def _analyse(db: database.Database) -> None:
     if db.dialect == "postgresql":
         with db.write() as conn:
             driver(conn).execute("ANALYZE")
+
+
+def _newest(conn: Connection) -> int:
+    """The number of the newest profile, 0 where there is none."""
+    (number,) = driver(conn).execute("SELECT max(nr) FROM profile").fetchone()
+    return number or 0
 
 
 def _processor() -> float:
@@ -162,6 +176,7 @@ class FileRun:
     def __init__(self, hub: Hub, preset: str = "default", schema: Schema | None = None, *, processes: int = 2) -> None:
         self.hub, self.lists, self.processes = hub, Lists(), processes
         self.apart: Apart | None = None
+        self._newest = 0
         single = schema is not None and schema.single_source
         self.schema = schema
         self.resolver = Resolver(hub.ring, self.lists, preset=preset, single_source=single)
@@ -194,19 +209,21 @@ class FileRun:
         return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", record.get("at", 0) * 1_000_000, record)
 
     def _bulk(self, reader: Reader, rows: Iterator[Row]) -> None:
-        clean = partial(self.apart.clean, reader) if self.apart else None
-        following, empty = next(rows, None), self._empty()
+        clean = self.apart.clean if self.apart else None
+        following = next(rows, None)
+        with self.hub.db.read() as conn:
+            self._newest = _newest(conn)
         while following:
-            with Cleaned(reader, self.lists.number) as records:
+            with Cleaned(reader, self.lists.number, blind_of(self.hub.ring)) as records:
                 records.add(chain([following], islice(rows, MOST - 1)), self.hub.now_us() // 1_000_000, clean)
                 following = next(rows, None)
                 batches, elsewhere = records.batches(BATCH)
-                self._expect(len(records), elsewhere if empty and not following else None)
+                # Of a store that is empty all is known that comes to it, as long as this file is put in order as a whole.
+                self._expect(len(records), elsewhere if not (self._newest or following) else None)
                 batch = next(batches, None)
                 while batch:
                     batch = self._land(batch, batches)
             self._expect(0, None)
-            empty = False
 
     def _expect(self, records: int, elsewhere: Elsewhere | None) -> None:
         outlook = Outlook(self.resolver.outlook.expected + records // RECORDS, elsewhere)
@@ -214,10 +231,6 @@ class FileRun:
             self.apart.expect(outlook)
         else:
             self.resolver.outlook = outlook
-
-    def _empty(self) -> bool:
-        with self.hub.db.read() as conn:
-            return conn.execute(text("SELECT 1 FROM profile LIMIT 1")).first() is None
 
     def _land(self, batch: list[Incoming], batches: Iterator[list[Incoming]]) -> list[Incoming] | None:
         """Some batches in one transaction; the one that follows, None after the last."""
@@ -232,9 +245,13 @@ class FileRun:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self.hub.db.write() as conn:
+            ledger.lock(conn)
             if self.apart is not None:
                 self.apart.begin(conn)
+            if self.resolver.outlook.elsewhere is not None and _newest(conn) != self._newest:
+                self._expect(0, None)  # somebody else has brought customers: from now on keys are looked for in the store
             yield conn
+            self._newest = _newest(conn)
         if self.apart is not None:
             self.apart.committed()
 

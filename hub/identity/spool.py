@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from types import TracebackType
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,7 +13,7 @@ _TOGETHER = 1 << 20
 
 
 class Spool:
-    """Gives back what it was given, by number, from 0. OSError: there is no room for it."""
+    """Gives back what it was given, by number, from 0. OSError, with the folder's name: there is no room for it."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as this object
@@ -45,8 +45,10 @@ class Spool:
         return self._cipher.decrypt(number.to_bytes(12, "big"), self._file.read(end - start), None)
 
     def _write(self) -> None:
-        left = memoryview(self._waiting)
-        while left:
-            left = left[self._file.write(left) :]
-        del left
-        self._waiting = bytearray()
+        left = bytes(self._waiting)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, gettempdir()) from error  # the file itself has no name
+        self._waiting.clear()

@@ -158,9 +158,10 @@ class Board:
 
     def _inside(self, piece: Piece, found: Keys) -> None:
         """Take note of the keys of a record that nobody outside has."""
-        theirs = {key for key in (*found.stored, *found.looked, *found.counted) if self.elsewhere and self.elsewhere(key)}
+        own = {*found.stored, *found.looked, *found.counted}
+        theirs = {key for key in own if self.elsewhere and self.elsewhere(self.digest(key))}
         piece.whole = not theirs
-        self._ours.update(key for key in (*found.looked, *found.counted) if key not in theirs)
+        self._ours |= own - theirs
 
     def _look(self, wanted: Sequence[tuple[str, list[Plain]]], counted: Collection[Plain] = ()) -> bool:
         """Read the holders of keys and load their customers, but those of keys that are only counted; whether anything new
@@ -264,7 +265,7 @@ class Board:
             if more:
                 self.extra_keys[unit.refs[-1]] = set(more)
                 if self.elsewhere is not None:
-                    self.elsewhere.add(more)
+                    self.elsewhere.add(map(self.digest, more))
                 self._enter(unit.refs[-1], more)
             looked = [key for key in whole.looked if key not in self._looked]
             if looked:

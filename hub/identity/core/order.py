@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from itertools import pairwise
 
-from hub.identity.core.keying import Plain
 from hub.identity.core.store import MOST_HOLDERS
 
 MOST = 1 << 20
@@ -23,10 +21,9 @@ _MARKS = 44
 _SLOTS = 1 << 24
 
 
-def mark(key: Plain) -> int:
-    """What a key is known by here."""
-    said = blake2b(f"{key[0]}\x1f{key[1]}".encode(), digest_size=8).digest()
-    return int.from_bytes(said, "little") >> (64 - _MARKS)
+def mark(digest: bytes) -> int:
+    """What a key is known by here, from its blind index."""
+    return int.from_bytes(digest[:8], "little") >> (64 - _MARKS)
 
 
 class _Shared:
@@ -102,7 +99,7 @@ class Order:
 
 
 class Elsewhere:
-    """Tells of a key whether somebody outside a record's own batch has it, or will have, where nothing is stored but these.
+    """Tells of a key, by its digest, whether somebody outside a record's own batch has it, or will have, in an empty store.
 
     It may say so of one that nobody else has, never the other way round.
     """
@@ -110,17 +107,17 @@ class Elsewhere:
     def __init__(self) -> None:
         self._slots = bytearray(_SLOTS)
 
-    def __call__(self, key: Plain) -> bool:
-        return bool(self._slots[mark(key) % _SLOTS])
+    def __call__(self, digest: bytes) -> bool:
+        return bool(self._slots[mark(digest) % _SLOTS])
 
     def note(self, each: int) -> None:
         """Of a key, by its mark."""
         self._slots[each % _SLOTS] = 1
 
-    def add(self, keys: Iterable[Plain]) -> None:
+    def add(self, digests: Iterable[bytes]) -> None:
         """A group has come to keys that none of its records has alone."""
-        for key in keys:
-            self.note(mark(key))
+        for digest in digests:
+            self.note(mark(digest))
 
 
 class _Line:

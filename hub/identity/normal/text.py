@@ -17,6 +17,8 @@ from pypinyin import Style, pinyin
 HAN = re.compile(r"[㐀-鿿豈-﫿〇]")
 _HIDDEN = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\u00ad]")
 _SPACE = re.compile(r"\s+")
+_PLAIN = re.compile(r"[\u4e00-\u9fffA-Za-z0-9]*")
+"""What is as it should be, and most cells are: no width, no space, nothing hidden."""
 
 
 @cache
@@ -41,6 +43,8 @@ def simplified(value: str) -> str:
 
 def width(value: str) -> str:
     """Full-width forms as ordinary ones, hidden characters gone, spaces single and none at the ends."""
+    if _PLAIN.fullmatch(value):
+        return value
     if value.isascii():
         return _SPACE.sub(" ", value).strip()
     return _SPACE.sub(" ", _HIDDEN.sub("", unicodedata.normalize("NFKC", value))).strip()

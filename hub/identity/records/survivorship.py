@@ -84,7 +84,12 @@ class Rules:
         if len(said) < 2:
             return said
         criteria = self.criteria(name)
-        return sorted(said, key=lambda view: self._key(name, view, criteria))
+        if criteria is not DEFAULT:
+            return sorted(said, key=lambda view: self._key(name, view, criteria))
+        # Mostly all say the same, which then is as good from each.
+        alike = all(view.fields[name] == said[0].fields[name] for view in said)
+        said.sort(key=lambda view: (not view.by, view.rank, -view.version, view.ref))
+        return said if alike else sorted(said, key=lambda view: (not view.by, not valid(name, view.fields[name])))
 
     def _key(self, name: str, view: View, criteria: Sequence[str]) -> tuple[Any, ...]:
         value, key = view.fields[name], [not view.by]

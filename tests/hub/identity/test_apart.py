@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def written(folder: Path) -> Path:
 def ordered(path: Path) -> list[list[str]]:
     """Whose records come in which batch."""
     lists, reader = files.Lists(), Reader(path)
-    with Cleaned(reader, lists.number) as records:
+    with Cleaned(reader, lists.number, lambda kind, value: sha256(f"{kind} {value}".encode()).digest()) as records:
         records.add(reader.rows(), 0, None)
         return [[item.ref for item in batch] for batch in records.batches(files.BATCH)[0]]
 
