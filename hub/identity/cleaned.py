@@ -105,11 +105,11 @@ class Cleaned:
             self._order.add(own, marks)
 
     def batches(self, size: int) -> tuple[Iterator[list[Incoming]], Elsewhere]:
-        """All records, so many at a time; and which of their keys somebody in another batch has."""
-        order = self._order.order()
-        elsewhere = self._order.elsewhere(order, size)
+        """All records, about so many at a time; and which of their keys somebody in another batch has."""
+        batches = self._order.batches(size)
+        elsewhere = self._order.elsewhere(batches)
         del self._order
-        return (list(map(self._incoming, order[start : start + size])) for start in range(0, len(order), size)), elsewhere
+        return (list(map(self._incoming, numbers)) for numbers in batches), elsewhere
 
     def _incoming(self, number: int) -> Incoming:
         rid, at, record, features = _body(self._spool.take(number))

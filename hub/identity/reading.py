@@ -73,10 +73,10 @@ def _unreadable(path: Path, error: OSError) -> FileFault:
 
 
 class Row(NamedTuple):
-    """A row as it stands in the file. line: from 1."""
+    """A row as it stands in the file. line: from 1; cells: as text, where they are JSON."""
 
     line: int
-    cells: Mapping[str, Any]
+    cells: Mapping[str, Any] | str
 
 
 class Reader(NamedTuple):
@@ -89,15 +89,20 @@ class Reader(NamedTuple):
         """All rows. Raises FileFault."""
         with opened(self.path) as file:
             tabled = self.path.name.removesuffix(".gz").endswith(".csv")
-            yield from _tabled(self.path, file, self.schema) if tabled else _objects(self.path, file)
+            if tabled:
+                yield from _tabled(self.path, file, self.schema)
+            else:
+                yield from (Row(number, line) for number, line in enumerate(file, 1) if line.strip())
 
     def record(self, row: Row) -> tuple[str, dict[str, Any], str]:
         """(list, canonical record, rid) of a row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
+        place = f"{self.path}:{row.line}"
+        cells = _object(place, row.cells) if isinstance(row.cells, str) else row.cells
         try:
-            return _general(row.cells, self.schema) if self.schema else _own(row.cells)
+            return _general(cells, self.schema) if self.schema else _own(cells)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             said = f"{type(error).__name__}: {error}"
-            raise FileFault(f"{self.path}:{row.line}", f"这一行用不了：{said}", f"this line cannot be used: {said}") from None
+            raise FileFault(place, f"这一行用不了：{said}", f"this line cannot be used: {said}") from None
 
 
 def _tabled(path: Path, file: TextIO, schema: Schema | None) -> Iterator[Row]:
@@ -126,18 +131,15 @@ def _own(row: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:
     return f"{row.get('source') or ''}:{row.get('shop') or ''}", rows.record(dict(row)) | {"at": at}, str(row["rid"])
 
 
-def _objects(path: Path, file: TextIO) -> Iterator[Row]:
-    for number, line in enumerate(file, 1):
-        if line.strip():
-            try:
-                found = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                zh, en = "不是单独一行的 JSON 对象", "is not a JSON object on a line of its own"
-                raise FileFault(f"{path}:{number}", zh, en) from None
-            if not isinstance(found, dict):
-                kind = type(found).__name__
-                raise FileFault(f"{path}:{number}", f"是 {kind}，不是对象", f"is {kind}, not an object")
-            yield Row(number, found)
+def _object(place: str, line: str) -> Mapping[str, Any]:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise FileFault(place, "不是单独一行的 JSON 对象", "is not a JSON object on a line of its own") from None
+    if not isinstance(found, dict):
+        kind = type(found).__name__
+        raise FileFault(place, f"是 {kind}，不是对象", f"is {kind}, not an object")
+    return found
 
 
 def truth_of(path: Path) -> dict[str, str]:

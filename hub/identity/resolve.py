@@ -71,7 +71,8 @@ class Ready(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What is known of much that is on its way. expected: how many customers there will be; elsewhere: see `Engine`."""
+    """What is known of much that is on its way. expected: how many customers there will be; elsewhere: see `Engine`, which also
+    says that each record is new."""
 
     expected: int = 0
     elsewhere: Elsewhere | None = None
@@ -118,9 +119,12 @@ class Resolver:
     def _looked_up(self, conn: Connection, newest: dict[str, Incoming], now: int) -> Resolved:
         ledger.lock(conn)
         standing = ask_standing(conn)
-        stored = load(conn, newest)
+        stored = self._stored(conn, newest)
         arrived, hashes = self._differing(conn, newest, stored)
         return self._resolved(conn, arrived, hashes, stored, standing, now) if arrived else Resolved()
+
+    def _stored(self, conn: Connection, refs: Iterable[str]) -> dict[str, Stored]:
+        return load(conn, refs) if self.outlook.elsewhere is None else {}
 
     def _differing(
         self, conn: Connection, newest: dict[str, Incoming], stored: Mapping[str, Stored]
@@ -169,7 +173,7 @@ class Resolver:
     def ready(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Ready:
         """A batch as far as it goes without deciding: what of it says anything new, in normal form. In the lock on identity."""
         newest = _newest(incoming)
-        return self._ready(*self._differing(conn, newest, load(conn, newest)), now)
+        return self._ready(*self._differing(conn, newest, self._stored(conn, newest)), now)
 
     def waiting(self, conn: Connection, most: int) -> tuple[list[str], list[str]]:
         """The first customers of the redo queue and the last ones; none stands in both."""
@@ -185,7 +189,8 @@ class Resolver:
     def write(self, conn: Connection, ready: Ready, change: Change, now: int, due: Sequence[str] = ()) -> Resolved:
         """Write what was decided elsewhere of a batch, or in a second look at customers that were due."""
         store = self._store(conn, now, bodies=ready.bodies)
-        store.recall({saved.ref for saved in change.saved} | ready.bodies.keys())
+        refs = {saved.ref for saved in change.saved} | ready.bodies.keys()
+        store.recall(refs if self.outlook.elsewhere is None else refs - ready.bodies.keys())
         store.apply(change)
         store.looked_at(due)
         return self._finished(store, change, ready.arrived)
@@ -252,7 +257,10 @@ def _newest(incoming: Iterable[Incoming]) -> dict[str, Incoming]:
 
 
 def _hash(item: Incoming) -> bytes:
-    body = orjson.dumps([item.record["fields"], item.record.get("keys", ())], option=orjson.OPT_SORT_KEYS)
+    fields = item.record["fields"]
+    # General data has no fields of the hub's, and says all that it says in its features.
+    said = fields if fields or "features" not in item.record else item.record["features"].dump().hex()
+    body = orjson.dumps([said, item.record.get("keys", ())], option=orjson.OPT_SORT_KEYS)
     return blake2b(body, digest_size=16).digest()
 
 

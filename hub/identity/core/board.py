@@ -80,7 +80,7 @@ class Board:
     def arrive(self, arrivals: Iterable[Any]) -> list[Piece]:
         """Put a batch on the table; unchanged records are left out."""
         newest = {item.ref: item.features for item in arrivals}
-        stored = self.store.known(newest)
+        stored = self.store.known(newest) if self.elsewhere is None else {}
         fresh = []
         for ref, features in newest.items():
             old = stored.get(ref)

@@ -54,7 +54,8 @@ class Engine:
     """Decides with one model and preset. new_id: makes a customer's id. single_source: none stands twice in one source.
 
     expected: number of identities that a bulk load will end with, so that its first records are judged like its last.
-    elsewhere: whether anybody outside a batch has, or will have, a key of one of its records; None: nobody knows.
+    elsewhere: whether anybody outside a batch has, or will have, a key of one of its records, all of them new; None: nobody
+    knows.
     """
 
     def __init__(

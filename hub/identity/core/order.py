@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 
 from hub.identity.core.store import MOST_HOLDERS
 
@@ -55,7 +54,7 @@ class _Shared:
 
 
 class Order:
-    """Takes one record after the other; tells the order of all."""
+    """Takes one record after the other; tells who is decided together."""
 
     def __init__(self) -> None:
         self._records, self._keys = _Shared(), _Shared()
@@ -70,30 +69,44 @@ class Order:
         self._keys.add(self._size, marks)
         self._size += 1
 
-    def order(self) -> Sequence[int]:
-        """The numbers of the records, from 0. Records that are the same one keep their order."""
-        line = _Line(self._size)
+    def batches(self, size: int) -> list[Sequence[int]]:
+        """The numbers of the records, from 0, about so many together. Records that are the same one are never parted, and keep
+        their order."""
+        line, again = self._line()
+        order, found, start = line.whole(), list[Sequence[int]](), 0
+        while start < len(order):
+            end = start + size
+            while end < len(order) and order[end] in again:
+                end += 1
+            found.append(order[start:end])
+            start = end
+        return found
+
+    def _line(self) -> tuple[_Line, set[int]]:
+        """The records in a line, and those that are the same as one before them."""
+        line, again = _Line(self._size), set[int]()
         for _, numbers in self._records.groups():
-            for one, other in pairwise(numbers):
-                line.join(one, other)
+            again.update(numbers[1:])
+            line.join(numbers)
         common = [array("I") for _ in range(MOST_HOLDERS + 1)]
         for _, numbers in self._keys.groups():
             if len(numbers) <= MOST_HOLDERS:
                 common[len(numbers)].extend(numbers)
-        for size, groups in enumerate(common):
-            for place in range(0, len(groups), size or 1):
-                for one, other in pairwise(groups[place : place + size]):
-                    line.join(one, other)
-        return line.whole()
+        for size, flat in enumerate(common):
+            # Marks are another store's others: the records alone decide.
+            for group in sorted(zip(*[iter(flat)] * size, strict=True)):
+                line.join(group)
+        return line, again
 
-    def elsewhere(self, order: Sequence[int], size: int) -> Elsewhere:
-        """Which keys somebody in another batch of this size has as well."""
-        batch = array("I", [0]) * self._size
-        for place, number in enumerate(order):
-            batch[number] = place // size
+    def elsewhere(self, batches: Sequence[Sequence[int]]) -> Elsewhere:
+        """Which keys somebody in another of these batches has as well."""
+        home = array("I", [0]) * self._size
+        for place, numbers in enumerate(batches):
+            for number in numbers:
+                home[number] = place
         found = Elsewhere()
         for each, numbers in self._keys.groups():
-            if len({batch[number] for number in numbers}) > 1:
+            if len({home[number] for number in numbers}) > 1:
                 found.note(each)
         return found
 
@@ -134,17 +147,19 @@ class _Line:
             number = parent[number]
         return number
 
-    def join(self, one: int, other: int) -> None:
-        """Put the rows of two records one behind the other."""
-        a, b = self._root(one), self._root(other)
-        if a == b:
-            return
-        if self._size[a] < self._size[b]:
-            a, b = b, a
-        self._parent[b] = a
-        self._size[a] += self._size[b]
-        self._next[self._tail[a]] = self._head[b]
-        self._tail[a] = self._tail[b]
+    def join(self, numbers: Sequence[int]) -> None:
+        """Put the rows of these records one behind the other."""
+        a = self._root(numbers[0])
+        for number in numbers[1:]:
+            b = self._root(number)
+            if a == b:
+                continue
+            if self._size[a] < self._size[b]:
+                a, b = b, a
+            self._parent[b] = a
+            self._size[a] += self._size[b]
+            self._next[self._tail[a]] = self._head[b]
+            self._tail[a] = self._tail[b]
 
     def whole(self) -> array[int]:
         """All rows, one behind the other."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from copy import deepcopy
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.normal.cells import said
+from hub.identity.normal.text import width
 from hub.identity.rows import record
 from tests.bench.identity.damage import mutate
 
@@ -174,3 +179,11 @@ def test_damage_that_leaves_all_that_was_said_changes_nothing(row: dict[str, Any
         spoilt = deepcopy(row)
         mutate(spoilt, "person", [], Random(seed), None)
         assert said_by(spoilt) == wanted, spoilt
+
+
+@given(st.text(st.sampled_from("张伟Ａ１a1 　-（)\u200b\ufeff\n㈱①ｶﾞ々〇"), max_size=8))
+def test_one_width_however_a_text_is_typed(value: str) -> None:
+    """Texts that are plain already are told at a glance, and that must never be another text."""
+    found = width(value)
+    assert found == re.sub(r"\s+", " ", re.sub("[\u200b\ufeff]", "", unicodedata.normalize("NFKC", value))).strip()
+    assert width(found) == found

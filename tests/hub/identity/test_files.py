@@ -73,6 +73,18 @@ def test_general_data_by_a_schema(tmp_path: Path) -> None:
     assert found["1"]["customer_id"] == found["2"]["customer_id"] != found["3"]["customer_id"]
 
 
+def test_general_data_that_has_changed_counts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("columns: {given: given_name, family: surname, born: birth_date, town: suburb}\n")
+    asked = ("--schema", str(schema), "--store", f"sqlite:///{tmp_path / 'kept.db'}")
+    head, same = "rid,given,family,born,town", "1,Marguerite,Fotherington,19710304,Wollstonecraft"
+    other = run(tmp_path, [head, same, "2,Ambrose,Tilbury,19550607,Bundaberg"], *asked, name="in.csv")[2]
+    assert other["1"]["customer_id"] != other["2"]["customer_id"]
+    found = run(tmp_path, [head, same, "2,Marguerite,Fotherington,19710304,Wollstonecraft"], *asked, name="in.csv")[2]
+    assert found["1"]["customer_id"] == found["2"]["customer_id"]
+
+
 @pytest.mark.parametrize(
     ("lines", "name", "said"),
     [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.settings import CUSTOMER_FIELDS, FieldRule, Settings
@@ -13,7 +15,7 @@ from hub.identity import rebuild
 from hub.identity.desk import review, service, setting
 from hub.identity.desk.service import IdentityFault
 from hub.identity.records import golden
-from hub.identity.records.survivorship import Rules, View
+from hub.identity.records.survivorship import DEFAULT, GONE, Rules, View
 from hub.models import AuditEntry, Bookmark, ManualValue
 from mappings.canonical import FIELDS as CANONICAL
 from tests.hub.conftest import Site
@@ -30,6 +32,21 @@ def chosen(name: str, rule: Any, *views: View) -> Any:
 
 def view(ref: str, rank: int, version: int, **fields: Any) -> View:
     return View(ref, rank, version, fields)
+
+
+SAID = st.tuples(
+    st.sampled_from(["", "anne"]), st.integers(0, 3), st.booleans(), st.integers(0, 3), st.sampled_from(["王*", "王伟", "李娜"])
+)
+
+
+@given(st.lists(SAID, min_size=1, max_size=6))
+def test_without_settings_the_order_is_that_of_the_criteria_by_name(said: list[Any]) -> None:
+    views = [
+        View(f"{number}|r", rank + GONE * gone, version, {"display_name": name}, by)
+        for number, (by, rank, gone, version, name) in enumerate(said)
+    ]
+    named = Rules({"display_name": FieldRule(by=list(DEFAULT))})
+    assert Rules().ordered("display_name", views) == named.ordered("display_name", views)
 
 
 @pytest.mark.parametrize(
