@@ -60,8 +60,8 @@ def _resolved(
     file: Path, out: Path, schema: Path | None, preset: str, store: str, *, stream: bool, answers: Path | None, ask: float,
     processes: int,
 ) -> dict[str, Any]:  # fmt: skip
-    from hub.identity import files
-    from hub.identity.reading import truth_of
+    from hub.identity.bulk import files
+    from hub.identity.bulk.reading import truth_of
 
     known = _schema(existing(schema)) if schema else None
     truth = truth_of(existing(answers)) if answers else None
@@ -81,8 +81,8 @@ def _told(out: Path) -> Iterator[None]:
 
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
-    from hub.identity.apart import Disturbed
-    from hub.identity.reading import FileFault
+    from hub.identity.bulk.apart import Disturbed
+    from hub.identity.bulk.reading import FileFault
     from hub.security.keyring import KeyFault
 
     try:

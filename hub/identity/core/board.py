@@ -26,7 +26,8 @@ MOST_OTHERS = 2
 
 @dataclass(slots=True)
 class Piece:
-    """A profile on the table. customer: where it is stored, '' for a new one. features: when they are to be written."""
+    """A profile on the table. customer: where it is stored, '' for a new one. features: when they are to be written. whole:
+    nobody elsewhere has one of its keys."""
 
     ref: str
     unit: Unit
@@ -150,16 +151,16 @@ class Board:
             found = self._keys(piece)
             looked.append((piece.ref, found.looked))
             counted.update(found.counted)
-            if self.elsewhere is not None and not self.recalled:
-                self._inside(piece, found)
+            if self.elsewhere is not None:
+                self._inside(piece, found, self.elsewhere)
         self._look(looked, counted)
         self._load({piece.customer for piece in fresh if piece.customer})
         self._decisions()
 
-    def _inside(self, piece: Piece, found: Keys) -> None:
+    def _inside(self, piece: Piece, found: Keys, elsewhere: Elsewhere) -> None:
         """Take note of the keys of a record that nobody outside has."""
         own = {*found.stored, *found.looked, *found.counted}
-        theirs = {key for key in own if self.elsewhere and self.elsewhere(self.digest(key))}
+        theirs = {key for key in own if elsewhere(self.digest(key))}
         piece.whole = not theirs
         self._ours |= own - theirs
 

@@ -12,7 +12,7 @@ from statistics import median
 from sqlalchemy import text
 
 from hub.core import Hub
-from hub.identity import files
+from hub.identity.bulk import files
 from hub.identity.desk import service
 
 HALF, ROUNDS = 25, 9

@@ -144,6 +144,6 @@ def test_a_disk_that_is_full(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Non
     def full(self: Any, out: Path) -> None:
         raise OSError(28, "No space left on device", str(out))
 
-    monkeypatch.setattr("hub.identity.files.FileRun.write", full)
+    monkeypatch.setattr("hub.identity.bulk.files.FileRun.write", full)
     said = refused(desk, file(desk, "in.jsonl", LINE), code=1)
     assert said == "out.csv: 读写不了：No space left on device / cannot be read or written: No space left on device\n"

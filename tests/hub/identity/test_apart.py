@@ -23,11 +23,11 @@ from typer.testing import CliRunner
 
 from hub.cli.main import app
 from hub.core import Hub
-from hub.identity import files
-from hub.identity.apart import AHEAD, Apart
-from hub.identity.cleaned import Cleaned
-from hub.identity.files import FileRun
-from hub.identity.reading import Reader
+from hub.identity.bulk import files
+from hub.identity.bulk.apart import AHEAD, Apart
+from hub.identity.bulk.cleaned import Cleaned
+from hub.identity.bulk.files import FileRun
+from hub.identity.bulk.reading import Reader
 from hub.identity.records import golden
 from hub.identity.tables import ledger
 from hub.store.database import Database
@@ -39,7 +39,7 @@ ROUND = 120
 
 TYPED = """
 from hub.cli.main import main
-from hub.identity import files
+from hub.identity.bulk import files
 
 files.BATCH = 20
 if __name__ == "__main__":
@@ -47,8 +47,8 @@ if __name__ == "__main__":
 """
 HOLDING = """
 import time
-from hub.identity import files
-from hub.identity.apart import apart
+from hub.identity.bulk import files
+from hub.identity.bulk.apart import apart
 
 if __name__ == "__main__":
     with files.store("") as hub, apart(hub, files.FileRun(hub).resolver) as two:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from hub.identity import again, files
+from hub.identity import again
+from hub.identity.bulk import files
 from hub.identity.tables import asking
 from hub.models import IdentityReview
 from hub.models.base import table

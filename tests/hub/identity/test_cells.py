@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.identity.bulk.rows import record
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.normal.cells import said
 from hub.identity.normal.text import width
-from hub.identity.rows import record
 from tests.bench.identity.damage import mutate
 
 

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.cli.main import app
-from hub.identity import cleaned, files
-from hub.identity.cleaned import Clean, Cleaned
-from hub.identity.reading import FileFault, Reader, Row
+from hub.identity.bulk import cleaned, files
+from hub.identity.bulk.cleaned import Clean, Cleaned
+from hub.identity.bulk.reading import FileFault, Reader, Row
 from hub.identity.resolve import Incoming, Resolver
 from hub.store.bulk import driver
 

@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.identity.bulk.rows import features
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.keying import keys
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.order import Elsewhere, Order, mark
 from hub.identity.core.store import MOST_HOLDERS, Holder
 from hub.identity.core.unit import of_profile
-from hub.identity.rows import features
 from tests.hub.identity.test_engine import engine, row
 from tests.hub.identity.test_engine_properties import WORLD, arrival, customers
 

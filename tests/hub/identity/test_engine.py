@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from hub.identity.bulk.rows import features
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.store import Profile
-from hub.identity.rows import features
 
 COLLEAGUES = [("赵敏", "a"), ("钱进", "b"), ("孙立", "c"), ("李娜", "d")]
 

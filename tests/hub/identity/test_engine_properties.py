@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.identity.bulk.rows import features
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.features import Features
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.store import Change, Decision
-from hub.identity.rows import features
 from tests.hub.identity.test_engine import engine
 
 NAMES = ["张晓伟", "李秀英", "王建国", "Zhang Xiaowei", "张总", "微信用户", "杭州华美科技有限公司", "华美科技"]

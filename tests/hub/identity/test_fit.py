@@ -7,12 +7,12 @@ import re
 
 import pytest
 
+from hub.identity.bulk.rows import features
 from hub.identity.core.fit import Pair, fit
 from hub.identity.core.frequency import Frequency
 from hub.identity.core.store import Evidence, Review
 from hub.identity.core.weights import shipped
 from hub.identity.desk import explain, reasons
-from hub.identity.rows import features
 from tests.hub.identity.test_engine import row
 
 FREQUENCY = Frequency({}, 1000)

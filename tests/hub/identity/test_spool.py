@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from hub.identity import spool
-from hub.identity.spool import Spool
+from hub.identity.bulk import spool
+from hub.identity.bulk.spool import Spool
 
 
 def test_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:

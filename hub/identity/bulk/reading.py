@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 
-from hub.identity import rows
+from hub.identity.bulk import rows
 from hub.identity.core.schema import Schema
 
 GZIP = b"\x1f\x8b"

@@ -24,11 +24,11 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from hub.core import Hub
-from hub.identity.cleaned import Clean, cleaned
+from hub.identity.bulk.cleaned import Clean, cleaned
+from hub.identity.bulk.reading import Reader, Row
 from hub.identity.core.ahead import Ahead
 from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.store import Change
-from hub.identity.reading import Reader, Row
 from hub.identity.resolve import Incoming, Outlook, Ready, Resolved, Resolver
 from hub.identity.tables import ledger
 from hub.identity.tables.digests import blind_of

@@ -20,12 +20,12 @@ from sqlalchemy import Connection, text
 from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
-from hub.identity.apart import Apart, apart
-from hub.identity.cleaned import Cleaned
+from hub.identity.bulk.apart import Apart, apart
+from hub.identity.bulk.cleaned import Cleaned
+from hub.identity.bulk.reading import Reader, Row
 from hub.identity.core.order import MOST, Elsewhere
 from hub.identity.core.schema import Schema
 from hub.identity.core.store import Decision
-from hub.identity.reading import Reader, Row
 from hub.identity.resolve import Incoming, Outlook, Resolved, Resolver
 from hub.identity.tables import asking, ledger
 from hub.identity.tables.digests import blind_of
@@ -40,8 +40,9 @@ RECORDS = 2
 """Records of a customer in a file, as long as nobody knows: so that its first are judged like its last."""
 _BULK = ("cache_size=-294912", "wal_autocheckpoint=131072")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
-_SELDOM, _WAITING = 1, 2
-"""SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom."""
+_SELDOM = 1
+"""SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom, and
+the disk is waited for then (``synchronous=NORMAL``)."""
 
 
 @dataclass
@@ -128,7 +129,7 @@ def store(url: str = "") -> Iterator[Hub]:
 def in_bulk(db: database.Database) -> Iterator[None]:
     """Much at once: SQLite keeps more pages in memory and waits for the disk when all is over, not at each commit (what a power
     failure leaves is whole all the same); objects that make no cycles are not looked through for some."""
-    safety = min(_tell(db, *_BULK, "synchronous"), _WAITING)
+    safety = _tell(db, *_BULK, "synchronous")
     _tell(db, f"synchronous={min(safety, _SELDOM)}")
     collecting = gc.isenabled()
     gc.disable()

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hub.identity.bulk.reading import Reader, Row
+from hub.identity.bulk.spool import Spool
 from hub.identity.core.engine import Blind
 from hub.identity.core.extract import extract
 from hub.identity.core.features import Features
 from hub.identity.core.keying import keys
 from hub.identity.core.order import Elsewhere, Order, mark
 from hub.identity.core.unit import of_profile
-from hub.identity.reading import Reader, Row
 from hub.identity.resolve import Incoming
-from hub.identity.spool import Spool
 
 TOGETHER = 2000
 """Rows that are cleaned together."""
