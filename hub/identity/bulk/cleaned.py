@@ -66,6 +66,11 @@ def cleaned(reader: Reader, rows: Iterable[Row], now: int, blind: Blind) -> list
     return found
 
 
+def incoming(number: int, rid: str, at: int, record: dict[str, Any]) -> Incoming:
+    """A record of a file's list on its way in. at: seconds since 1970, 0 where the file does not say it."""
+    return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", at * 1_000_000, record)
+
+
 class Cleaned:
     """The records of a file, in the order in which they are best decided. number: of a list, by its name.
 
@@ -113,6 +118,4 @@ class Cleaned:
 
     def _incoming(self, number: int) -> Incoming:
         rid, at, record, features = _body(self._spool.take(number))
-        account = self._lists[number]
-        ref, source_ref = f"{account}|{rid}", f"{account}|file|{rid}"
-        return Incoming(ref, account, source_ref, at * 1_000_000, {**record, "features": features})
+        return incoming(self._lists[number], rid, at, {**record, "features": features})

@@ -21,7 +21,7 @@ from config.settings import Settings
 from hub.core import Hub
 from hub.events.mint import insert_events
 from hub.identity.bulk.apart import Apart, apart
-from hub.identity.bulk.cleaned import Cleaned
+from hub.identity.bulk.cleaned import Cleaned, incoming
 from hub.identity.bulk.reading import Reader, Row
 from hub.identity.core.order import MOST, Elsewhere
 from hub.identity.core.schema import Schema
@@ -206,8 +206,7 @@ class FileRun:
 
     def _incoming(self, reader: Reader, row: Row) -> Incoming:
         source, record, rid = reader.record(row)
-        number = self.lists.number(source)
-        return Incoming(f"{number}|{rid}", number, f"{number}|file|{rid}", record.get("at", 0) * 1_000_000, record)
+        return incoming(self.lists.number(source), rid, record.get("at", 0), record)
 
     def _bulk(self, reader: Reader, rows: Iterator[Row]) -> None:
         clean = self.apart.clean if self.apart else None

@@ -60,9 +60,6 @@ class Order:
         self._records, self._keys = _Shared(), _Shared()
         self._size = 0
 
-    def __len__(self) -> int:
-        return self._size
-
     def add(self, own: int, marks: Iterable[int]) -> None:
         """The next record. own: the mark of itself, which it has again when it comes twice; marks: of its keys."""
         self._records.add(self._size, (own,))
