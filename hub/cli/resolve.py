@@ -8,11 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub.cli.output import Json, database_fault, emit, existing, fail, writable
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from hub.identity.bulk.files import Progress
 
 OUT = typer.Option("--out", help="CSV: rid, customer_id, reviews.")
 PROCESSES = "With 2, a second process cleans as well, and decides while this one writes (from 10,000 records on, 400 MB more)."
@@ -37,8 +42,11 @@ def resolve(
         raise fail("--preset: default | careful", 2)
     existing(file)
     writable(out)
-    with _told(out):
-        told = _resolved(file, out, schema, preset, store, stream=stream, answers=answers, ask=ask, processes=processes)
+    with _told(out), _shown() as progress:
+        told = _resolved(
+            file, out, schema, preset, store,
+            stream=stream, answers=answers, ask=ask, processes=processes, progress=progress,
+        )  # fmt: skip
     told |= {"peak_memory_mb": round(_peak(), 1), "out": str(out)}
     lines = [
         f"记录 / records: {told['records']:,}",
@@ -58,7 +66,7 @@ def _peak() -> float:
 
 def _resolved(
     file: Path, out: Path, schema: Path | None, preset: str, store: str, *, stream: bool, answers: Path | None, ask: float,
-    processes: int,
+    processes: int, progress: Progress | None,
 ) -> dict[str, Any]:  # fmt: skip
     from hub.identity.bulk import files
     from hub.identity.bulk.reading import truth_of
@@ -66,12 +74,43 @@ def _resolved(
     known = _schema(existing(schema)) if schema else None
     truth = truth_of(existing(answers)) if answers else None
     with files.store(store) as hub:
-        run = files.FileRun(hub, preset, known, processes=processes)
+        run = files.FileRun(hub, preset, known, processes=processes, progress=progress)
         run.load(file, stream=stream)
         if truth is not None:
             run.answer(truth, ask)
         run.write(out)
     return run.outcome.as_dict()
+
+
+_STAGES = {
+    "clean": "读取和清洗 / reading and cleaning",
+    "decide": "判断谁是谁 / deciding who is who",
+    "again": "再看一遍 / second looks",
+}
+
+
+@contextmanager
+def _shown() -> Iterator[Progress | None]:
+    """How far it is, on a terminal: a line for each stage, on stderr."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        lines: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, whole: int) -> None:
+            if stage not in lines:
+                for over in lines.values():
+                    bars.stop_task(over)
+                lines[stage] = bars.add_task(_STAGES[stage], total=None)
+            bars.update(lines[stage], completed=done, total=whole or None)
+
+        yield tell
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import csv
 import gc
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -40,6 +40,9 @@ RECORDS = 2
 """Records of a customer in a file, as long as nobody knows: so that its first are judged like its last."""
 _BULK = ("cache_size=-294912", "wal_autocheckpoint=131072")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
+Progress = Callable[[str, int, int], None]
+"""Told how far a run is: (stage, records done, records in all or 0 where nobody knows). Stages: clean, decide, again (customers
+looked at a second time)."""
 _SELDOM = 1
 """SQLite: pages of the indexes are changed all over, so that those in memory and in the log are written to the file seldom, and
 the disk is waited for then (``synchronous=NORMAL``)."""
@@ -166,6 +169,10 @@ def _newest(conn: Connection) -> int:
     return number or 0
 
 
+def _untold(stage: str, done: int, whole: int) -> None:
+    """Nobody asks how far it is."""
+
+
 def _processor() -> float:
     """Seconds of processor time of this process and of those that it has started and that have ended."""
     return sum(os.times()[:4])
@@ -174,10 +181,14 @@ def _processor() -> float:
 class FileRun:
     """One file through one store. processes: with 2, a second one decides while this one reads and writes."""
 
-    def __init__(self, hub: Hub, preset: str = "default", schema: Schema | None = None, *, processes: int = 2) -> None:
+    def __init__(
+        self, hub: Hub, preset: str = "default", schema: Schema | None = None,
+        *, processes: int = 2, progress: Progress | None = None,
+    ) -> None:  # fmt: skip
         self.hub, self.lists, self.processes = hub, Lists(), processes
         self.apart: Apart | None = None
-        self._newest = 0
+        self._progress = progress or _untold
+        self._newest, self._all = 0, 0
         single = schema is not None and schema.single_source
         self.schema = schema
         self.resolver = Resolver(hub.ring, self.lists, preset=preset, single_source=single)
@@ -208,8 +219,9 @@ class FileRun:
         source, record, rid = reader.record(row)
         return incoming(self.lists.number(source), rid, record.get("at", 0), record)
 
-    def _bulk(self, reader: Reader, rows: Iterator[Row]) -> None:
+    def _bulk(self, reader: Reader, read: Iterator[Row]) -> None:
         clean = self.apart.clean if self.apart else None
+        rows = self._counted(read)
         following = next(rows, None)
         with self.hub.db.read() as conn:
             self._newest = _newest(conn)
@@ -217,6 +229,8 @@ class FileRun:
             with Cleaned(reader, self.lists.number, blind_of(self.hub.ring)) as records:
                 records.add(chain([following], islice(rows, MOST - 1)), self.hub.now_us() // 1_000_000, clean)
                 following = next(rows, None)
+                self._all += len(records)
+                self._progress("clean", self._all, 0 if following else self._all)
                 batches, elsewhere = records.batches(BATCH)
                 # Of a store that is empty all is known that comes to it, as long as this file is put in order as a whole.
                 self._expect(len(records), elsewhere if not (self._newest or following) else None)
@@ -224,6 +238,12 @@ class FileRun:
                 while batch:
                     batch = self._land(batch, batches)
             self._expect(0, None)
+
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for number, row in enumerate(rows):
+            if number % BATCH == 0:
+                self._progress("clean", number, 0)
+            yield row
 
     def _expect(self, records: int, elsewhere: Elsewhere | None) -> None:
         outlook = Outlook(self.resolver.outlook.expected + records // RECORDS, elsewhere)
@@ -267,6 +287,7 @@ class FileRun:
         now = self.hub.now_us()
         self._note(conn, self.apart.resolve(conn, batch, now) if self.apart else [self.resolver.resolve(conn, batch, now)])
         self.outcome.records += len(batch)
+        self._progress("decide", self.outcome.records, self._all)
 
     def _note(self, conn: Connection, done: Iterable[Resolved]) -> None:
         for resolved in done:
@@ -275,18 +296,23 @@ class FileRun:
 
     def _settle(self) -> None:
         """Second looks until none is due; then the questions that are left are bounded."""
-        while self._again():
-            pass
+        most = 0
+        while left := self._again():
+            most = max(most, left)
+            self._progress("again", most - left, most)
+        if most:
+            self._progress("again", most, most)
         with self.hub.db.write() as conn:
             asking.bound(conn)
 
-    def _again(self) -> bool:
+    def _again(self) -> int:
+        """Second looks at some customers; how many there were to look at."""
         with self._writing() as conn:
-            if conn.execute(text("SELECT 1 FROM identity_redo LIMIT 1")).first() is None:
-                return False
-            now = self.hub.now_us()
-            self._note(conn, self.apart.redo(conn, now, AGAIN) if self.apart else [self.resolver.redo(conn, now, AGAIN)])
-            return True
+            due = int(conn.execute(text("SELECT count(*) FROM identity_redo")).scalar_one())
+            if due:
+                now = self.hub.now_us()
+                self._note(conn, self.apart.redo(conn, now, AGAIN) if self.apart else [self.resolver.redo(conn, now, AGAIN)])
+            return due
 
     def answer(self, truth: Mapping[str, str], share: float) -> None:
         """Answer the review queue from the truth (rid -> entity), the first question first, until so large a share of all

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,22 @@ def test_a_disk_that_is_full(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("hub.identity.bulk.files.FileRun.write", full)
     said = refused(desk, file(desk, "in.jsonl", LINE), code=1)
     assert said == "out.csv: 读写不了：No space left on device / cannot be read or written: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal to show it on")
+def test_on_a_terminal_it_is_shown_how_far_it_is(desk: Desk) -> None:
+    import pty
+
+    source = file(desk, "in.jsonl", LINE)
+    command = ["-c", "from hub.cli.main import main; main()", "resolve", source, "--out", str(desk.folder / "out.csv")]
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run([sys.executable, *command], stderr=theirs, stdout=subprocess.PIPE, timeout=120, check=True)
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+    assert "判断谁是谁 / deciding who is who" in shown and "1/1" in shown
+    assert "记录 / records: 1" in done.stdout.decode() and "判断" not in done.stdout.decode()
+    quiet = subprocess.run([sys.executable, *command], capture_output=True, timeout=120, check=True)
+    assert quiet.stderr == b""

@@ -117,3 +117,22 @@ def test_whom_others_bring_meanwhile_is_found(
         with hub.db.read() as conn:
             homes = dict(driver(conn).execute("SELECT ref, customer_id FROM profile").fetchall())
     assert len(homes) == 61 and homes["1|theirs"] == homes[brought[0]]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_how_far_a_run_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
+    """Each stage is told from its beginning to its end, and never goes back."""
+    for name, size in (("BATCH", 5), ("BATCHES", 2), ("AGAIN", 2)):
+        monkeypatch.setattr(files, name, size)
+    told: list[tuple[str, int, int]] = []
+    with files.store("") as hub:
+        run = files.FileRun(hub, processes=processes, progress=lambda *said: told.append(said))
+        run.load(written(tmp_path))
+        count = run.outcome.records
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages in (["clean", "decide"], ["clean", "decide", "again"])
+    for stage in stages:
+        done = [number for name, number, _ in told if name == stage]
+        assert done == sorted(done) and len(done) > 1
+        last = [(number, whole) for name, number, whole in told if name == stage][-1]
+        assert last == (count, count) if stage != "again" else last[0] == last[1] > 0
