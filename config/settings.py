@@ -169,7 +169,7 @@ class NoticeRule(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     on: Literal[
         "deal.signed", "deal.amended", "deal.reversed", "invoice.requested", "invoice.withdrawn", "invoice.issued",
-        "delivery.rejected", "delivery.in_doubt", "owner.conflict",
+        "delivery.rejected", "delivery.in_doubt", "delivery.to_do", "owner.conflict",
     ] = Field(validation_alias=AliasChoices("event", "on"))  # fmt: skip
     source: str = "*"
     through: str

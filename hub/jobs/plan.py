@@ -15,7 +15,7 @@ from hub.identity import again
 from hub.invoices import follow, queue
 from hub.models import Account, AccountStream, Event, SettlementItem
 from hub.people import handover, notices, orphans, tags
-from hub.people.drafting import STATES as STUCK
+from hub.people.drafting import OF_DELIVERIES
 from hub.sync import alive, inbox
 
 SETTLE_EVERY = timedelta(seconds=15)
@@ -83,7 +83,7 @@ class Planner:
         if unsettled and self._every("settle", SETTLE_EVERY, now):
             yield "settle", "all"
         meet = bool(hub.settings.tag_rules) and self._every("tag", MEET_EVERY, now)
-        stuck = any(rule.on in STUCK for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now)
+        stuck = any(rule.on in OF_DELIVERIES for rule in hub.settings.notices) and self._every("watch", WATCH_EVERY, now)
         for job, wanted in (("tag", untagged or meet), ("identity", unsure), ("watch", stuck)):
             if wanted:
                 yield job, "all"

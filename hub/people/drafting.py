@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import Connection, and_, exists, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from config.settings import NoticeRule
@@ -24,7 +24,7 @@ from connectors.manifest import Manifest
 from connectors.messages import explain
 from hub import accounts
 from hub.core import Hub
-from hub.events.outbox import ATTEMPT, DELIVERY
+from hub.events.outbox import ASKING, ATTEMPT, DELIVERY
 from hub.identity.records import golden
 from hub.models import Account, Customer, Deal, InvoiceApplication, Order, Profile, Staff, StaffNotice
 from hub.models.base import table
@@ -34,6 +34,9 @@ NOTICE, DEAL, INVOICE, ORDER = table(StaffNotice), table(Deal), table(InvoiceApp
 PROFILE, CUSTOMER, STAFF, ACCOUNT = table(Profile), table(Customer), table(Staff), table(Account)
 OWNER = "@owner"
 STATES = {"delivery.rejected": "rejected", "delivery.in_doubt": "in_doubt"}
+TO_DO = "delivery.to_do"
+"""A document was sent and is marked for a person; told once for each time it is marked."""
+OF_DELIVERIES = (*STATES, TO_DO)
 
 
 @cache
@@ -51,7 +54,7 @@ def notice_id(kind: str, fact: str, rule: str) -> str:
 
 def from_events(conn: Connection, hub: Hub, events: Iterable[Any]) -> int:
     """Notices of events that leave the list in this transaction; how many facts some rule wanted."""
-    rules = [rule for rule in hub.settings.notices if rule.on not in STATES]
+    rules = [rule for rule in hub.settings.notices if rule.on not in OF_DELIVERIES]
     wanted = [(event, rule) for event in events for rule in rules if rule.on == event.kind]
     if not wanted:
         return 0
@@ -63,16 +66,18 @@ def from_events(conn: Connection, hub: Hub, events: Iterable[Any]) -> int:
 
 
 def from_deliveries(hub: Hub) -> int:
-    """Notices of documents that were rejected, or have been in doubt for too long; how many rows were looked at."""
+    """Notices of documents that were rejected, have been in doubt for too long, or wait for a person's word; how many rows were
+    looked at."""
     looked = 0
     for rule in hub.settings.notices:
-        if rule.on in STATES:
+        if rule.on in OF_DELIVERIES:
             with hub.db.write() as conn:
                 drafter = Drafter(conn, hub)
-                for row in conn.execute(_stuck(hub, rule)).all():
+                for row in conn.execute(_marked(hub, rule) if rule.on == TO_DO else _stuck(hub, rule)).all():
                     looked += 1
                     if rule.takes(rule.on, drafter.key(row.source_account_id)):
-                        drafter.draft(rule, rule.on, row.id, row.id, row.account_id, _about(hub, row, rule))
+                        fact = f"{row.id}|{row.mark}" if rule.on == TO_DO else row.id
+                        drafter.draft(rule, rule.on, fact, row.id, row.account_id, _about(hub, row, rule))
     return looked
 
 
@@ -109,10 +114,26 @@ def _stuck(hub: Hub, rule: NoticeRule) -> Any:
     return select(DELIVERY).where(c.state == STATES[rule.on], long_enough, ~told).limit(500)
 
 
+def _marked(hub: Hub, rule: NoticeRule) -> Any:
+    """Documents that wait for a person, with the step that marked them last: of which nobody was told since."""
+    c = DELIVERY.c
+    marks = and_(ATTEMPT.c.step.in_(ASKING), ATTEMPT.c.outcome.startswith("needs_"))
+    last = select(func.max(ATTEMPT.c.id)).where(ATTEMPT.c.delivery_id == c.id, marks).correlate(DELIVERY).scalar_subquery()
+    told = exists().where(
+        NOTICE.c.subject == c.id, NOTICE.c.rule == rule.name, NOTICE.c.kind == TO_DO, NOTICE.c.created_at >= ATTEMPT.c.at
+    )
+    since = hub.now() - timedelta(hours=rule.not_older)
+    found = select(DELIVERY, ATTEMPT.c.id.label("mark")).join(ATTEMPT, ATTEMPT.c.id == last)
+    return found.where(c.open_steps.is_not(None), ATTEMPT.c.at >= since, ~told).limit(500)
+
+
 def _about(hub: Hub, row: Any, rule: NoticeRule) -> dict[str, Any]:
-    reason = ""
-    if row.error:
-        reason = explain(row.error, rule.language or hub.settings.language, _manifest(hub, row.account_id))[0]
+    language, reason = rule.language or hub.settings.language, ""
+    if rule.on == TO_DO:
+        said = words()[TO_DO]
+        reason = ("；" if language == "zh" else "; ").join(said[step][language] for step in row.open_steps.split())
+    elif row.error:
+        reason = explain(row.error, language, _manifest(hub, row.account_id))[0]
     data = {"number": row.number, "amount": row.amount, "currency": row.currency, "reason": reason, "minutes": rule.after}
     return data | {"about": row.subject}
 
@@ -231,7 +252,7 @@ class Drafter:
 
     def _url(self, kind: str, subject: str) -> str:
         base = self._hub.settings.public_url.rstrip("/")
-        return f"{base}/deliveries/{subject}" if base and kind in STATES else ""
+        return f"{base}/deliveries/{subject}" if base and kind in OF_DELIVERIES else ""
 
 
 def faults(hub: Hub) -> list[ConfigError]:

@@ -10,6 +10,10 @@ from hub.identity.core.features import Features
 
 _ACCOUNT_IDS = ("unionid", "openid", "external_userid")
 _BUYER_IDS = {"buyer_open_uid": "open_uid", "open_id": "open_uid", "open_uid": "open_uid", "ouid": "ouid", "omid": "ouid"}
+_BUYERS, _ACCOUNTS = frozenset(_BUYER_IDS), frozenset(_ACCOUNT_IDS)
+_OTHERWISE = (("remark_corp_name", "company"), ("credit_code", "tax_id"), ("description", "note"))
+"""Columns of another name than the field that they fill, where nothing else does."""
+_NESTED = (list, dict)
 _SAME = ("company", "title", "contact", "wechat", "province", "city", "district", "town", "address", "gender")
 
 
@@ -20,26 +24,31 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
     nickname, anything else is what somebody typed.
     """
     ids = {kind: text for kind, value in (row.get("ids") or {}).items() if (text := _text(value))}
-    cell = {name: _text(value) for name, value in row.items() if not isinstance(value, list | dict)}
+    cell = {
+        name: text
+        for name, value in row.items()
+        if not isinstance(value, _NESTED) and (text := value if type(value) is str else _text(value))
+    }
     source = cell.get("source", "")
-    scope = f"{source}:{cell.get('shop', '')}"
     name, phones = cell.get("name", ""), _texts(row.get("phones"))
-    fields: dict[str, Any] = {kept: cell.get(kept, "") for kept in _SAME}
+    fields: dict[str, Any] = {kept: cell[kept] for kept in _SAME if kept in cell}
     fields["kind"] = cell.get("kind") or "unknown"
-    if any(kind in ids for kind in _BUYER_IDS):
-        fields |= {"receiver": name, "receiver_phones": phones, "nick": cell.get("nick", "")}
+    if not _BUYERS.isdisjoint(ids):
+        fields["receiver"], fields["receiver_phones"], fields["nick"] = name, phones, cell.get("nick", "")
     else:
-        chosen = any(kind in ids for kind in _ACCOUNT_IDS) and "id" not in ids
-        fields |= {"nick" if chosen else "display_name": name, "phones": phones + _texts(row.get("remark_mobiles"))}
+        chosen = "id" not in ids and not _ACCOUNTS.isdisjoint(ids)
+        fields["nick" if chosen else "display_name"] = name
+        fields["phones"] = phones + _texts(row.get("remark_mobiles"))
         fields["receiver"] = cell.get("receiver", "")
-    fields["aliases"] = _texts(row.get("remark"))
-    fields["company"] = fields["company"] or cell.get("remark_corp_name", "")
-    fields |= {"emails": _texts(row.get("emails")), "tax_id": cell.get("credit_code", ""), "note": cell.get("description", "")}
+    fields["aliases"], fields["emails"] = _texts(row.get("remark")), _texts(row.get("emails"))
+    for column, field in _OTHERWISE:
+        if column in cell and not fields.get(field):
+            fields[field] = cell[column]
     return {
         "kind": "customer",
         "id": row["rid"],
         "fields": {k: v for k, v in fields.items() if v},
-        "keys": _keys(ids, source, scope),
+        "keys": _keys(ids, source, f"{source}:{cell.get('shop', '')}"),
     }
 
 
@@ -47,13 +56,15 @@ def _text(value: Any) -> str:
     """A cell as text, '' for none; a number without a fraction that only its type has given it. TypeError: a list or object."""
     if value is None or isinstance(value, bool):
         return ""
-    if isinstance(value, dict | list):
+    if isinstance(value, _NESTED):
         raise TypeError(f"a {type(value).__name__} stands where a text should")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _texts(value: Any) -> list[str]:
     """Cells as texts; a single one may stand without a list."""
+    if value is None:
+        return []
     return [text for item in (value if isinstance(value, list) else [value]) if (text := _text(item))]
 
 

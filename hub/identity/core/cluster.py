@@ -4,7 +4,7 @@ depends on what is known and not on the order in which it came."""
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import log2
 from typing import NamedTuple
@@ -47,10 +47,12 @@ class Outcome:
 
 
 class Clustering:
-    """One component of the graph of candidates."""
+    """One component of the graph of candidates. known: scores of its atoms, by their places, the smaller first."""
 
-    def __init__(self, context: Context, preset: Preset, apart: Apart) -> None:
-        self.context, self.preset, self.apart = context, preset, apart
+    def __init__(
+        self, context: Context, preset: Preset, apart: Apart, known: Mapping[tuple[int, int], Score] | None = None
+    ) -> None:
+        self.context, self.preset, self.apart, self.known = context, preset, apart, known or {}
         self.units: dict[int, Unit] = {}
         self.near: dict[int, set[int]] = {}
         self.scores: dict[tuple[int, int], Score] = {}
@@ -92,8 +94,10 @@ class Clustering:
     def _score(self, i: int, j: int) -> Score:
         i, j = (i, j) if i < j else (j, i)
         if (i, j) not in self.scores:
-            a, b = self.units[i], self.units[j]
-            score = Score(-99.0, (), "person") if self.apart(a, b) else compare(a, b, self.context)
+            score = self.known.get((i, j))
+            if score is None:
+                a, b = self.units[i], self.units[j]
+                score = Score(-99.0, (), "person") if self.apart(a, b) else compare(a, b, self.context)
             self.scores[i, j] = score
         return self.scores[i, j]
 

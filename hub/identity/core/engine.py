@@ -6,12 +6,11 @@ import gc
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
 
+from hub.identity.core.arrival import Arrival
 from hub.identity.core.board import Board
 from hub.identity.core.cluster import Clustering, Outcome
 from hub.identity.core.compare import compare
-from hub.identity.core.features import Features
 from hub.identity.core.order import Elsewhere
 from hub.identity.core.outcome import Writer
 from hub.identity.core.quick import Component, Quick
@@ -41,13 +40,6 @@ def _no_collector(size: int) -> Iterator[None]:
     finally:
         if pausing:
             gc.enable()
-
-
-class Arrival(NamedTuple):
-    """A profile that is new or may have changed."""
-
-    ref: str
-    features: Features
 
 
 class Engine:
@@ -138,7 +130,8 @@ class Engine:
 
     def _settled(self, board: Board, context: Context, component: Component) -> Outcome:
         """Plain cases at once, the others (and whatever is looked at again) from their parts."""
-        found = None if board.recalled else Quick(component, context, self.preset, board.apart).settle()
+        quick = Quick(component, context, self.preset, board.apart)
+        found = None if board.recalled else quick.settle()
         if found is None:
-            found = Clustering(context, self.preset, board.apart).run(component.atoms, component.pairs)
+            found = Clustering(context, self.preset, board.apart, quick.known()).run(component.atoms, component.pairs)
         return found

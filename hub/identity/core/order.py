@@ -40,9 +40,11 @@ class _Shared:
     def groups(self) -> Iterator[tuple[int, list[int]]]:
         """(mark, records) of each mark that several have, the records in their order."""
         shift, numbers = 64 - _MARKS, (1 << (64 - _MARKS)) - 1
-        for part in self._parts:
+        for place, part in enumerate(self._parts):
+            ordered = sorted(part)
+            self._parts[place] = array("Q", ordered)  # is sorted at once when it is asked for again
             last, inside = -1, [0]
-            for entry in sorted(part):
+            for entry in ordered:
                 if entry >> shift == last:
                     inside.append(entry & numbers)
                     continue

@@ -37,6 +37,7 @@ class Quick:
         self.component, self.context, self.apart = component, context, apart
         self.above, self.below = preset.merge + ABOVE, preset.review - BELOW
         self.units: list[Unit] = []
+        self.members: list[list[int]] = []
         self.fresh: list[bool] = []
         self.scores: dict[tuple[int, int], Score] = {}
 
@@ -53,9 +54,14 @@ class Quick:
                 return None
         return self._grouped()
 
+    def known(self) -> dict[tuple[int, int], Score]:
+        """What was compared atom by atom, by their places, the smaller first."""
+        alone = {number: inside[0] for number, inside in enumerate(self.members) if len(inside) == 1}
+        return {(alone[a], alone[b]): score for (a, b), score in self.scores.items() if a in alone and b in alone}
+
     def _stored(self) -> list[int] | None:
         """Each atom's unit: its customer's, or its own."""
-        members: list[list[int]] = []
+        members = self.members
         homes: dict[str, int] = {}
         place: list[int] = []
         for i, owner in enumerate(self.component.owners):

@@ -6,12 +6,14 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
 
+from config.settings import NoticeRule
 from connectors.errors import Stop
 from hub import accounts
 from hub.jobs import cycle, work
@@ -19,6 +21,7 @@ from hub.jobs.embedded import EmbeddedRunner
 from hub.jobs.plan import PRIORITY, Planner
 from hub.models import AccountStream, Inbox, PushCounter, SourceRecord
 from hub.models.base import table
+from hub.people import drafting
 
 Site = Any
 
@@ -101,6 +104,14 @@ def test_events_and_periodic_jobs(site: Site) -> None:
             )
         )
     assert ("dispatch", "all") in due(site, planner)
+
+
+@pytest.mark.parametrize("kind", drafting.OF_DELIVERIES)
+def test_documents_are_watched_where_somebody_is_to_be_told_of_them(site: Site, kind: str) -> None:
+    assert ("watch", "all") not in due(site)
+    rule = NoticeRule(name="told", event=kind, through="wecom", to=["finance"])
+    hub = replace(site.hub, settings=site.hub.settings.model_copy(update={"notices": [rule]}))
+    assert ("watch", "all") in list(Planner(hub).due())
 
 
 def test_every_job_has_a_priority_and_pushes_come_before_pulls() -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from config.settings import NoticeRule
+from hub.events import outbox
 from hub.events.mint import insert_events, mint
 from hub.events.outbox import DELIVERY
 from hub.models import Deal, StaffNotice
@@ -24,11 +25,12 @@ ISSUED = NoticeRule(name="issued", event="invoice.issued", through="wecom")
 STUCK = NoticeRule(name="stuck", event="delivery.in_doubt", through="wecom", to=["boss"], after=30)
 AMENDED = NoticeRule(name="amended", event="deal.amended", through="wecom", to=["boss"])
 REFUSED = NoticeRule(name="refused", event="delivery.rejected", through="wecom", to=["boss"])
+TO_DO = NoticeRule(name="to-do", event="delivery.to_do", through="wecom", to=["boss"])
 
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    return {"notices": [SIGNED, FIXED, STUCK, REFUSED, ISSUED, AMENDED], "public_url": "https://hub.example"}
+    return {"notices": [SIGNED, FIXED, STUCK, REFUSED, TO_DO, ISSUED, AMENDED], "public_url": "https://hub.example"}
 
 
 @pytest.fixture
@@ -205,15 +207,19 @@ def test_a_retry_goes_to_those_who_were_missed(office: tuple[House, str]) -> Non
     assert len(house.sim.told("ghost")) == 1 and len(house.sim.told("boss")) == 1
 
 
+def a_delivery(house: House) -> dict[str, Any]:
+    """A document's row, without its id, number and state."""
+    now = house.hub.now()
+    return {
+        "rule": "r", "account_id": house.account.id, "source_account_id": house.account.id, "subject": "1|x",
+        "kind": "receivable", "day": now.date(), "amount": 100, "currency": "CNY", "document": {}, "attempts": 1, "absent": 0,
+        "next_at": now, "lease_until": EPOCH, "fence": 0, "created_at": now,
+    }  # fmt: skip
+
+
 def test_stuck_documents_are_told_once_each(office: tuple[House, str]) -> None:
     house, _ = office
-    now = house.hub.now()
-    common = {
-        "rule": "r", "account_id": house.account.id, "source_account_id": house.account.id, "subject": "1|x",
-        "kind": "receivable",
-        "day": now.date(), "amount": 100, "currency": "CNY", "document": {}, "attempts": 1, "absent": 0, "next_at": now,
-        "lease_until": EPOCH, "fence": 0, "created_at": now,
-    }  # fmt: skip
+    now, common = house.hub.now(), a_delivery(house)
     error = {"type": "Rejected", "key": "error.rejected", "code": "E1", "params": {}}
     with house.hub.db.write() as conn:
         conn.execute(insert(DELIVERY).values(id="d1", event_id="e1", number="SK1", state="in_doubt", doubt_at=now, **common))
@@ -228,6 +234,39 @@ def test_stuck_documents_are_told_once_each(office: tuple[House, str]) -> None:
     with house.hub.db.write() as conn:
         conn.execute(update(DELIVERY).values(created_at=now - timedelta(days=3)))
     assert drafting.from_deliveries(house.hub) == 0
+
+
+def test_a_document_that_waits_for_a_person_is_told_once_for_each_time_it_is_marked(office: tuple[House, str]) -> None:
+    house, _ = office
+
+    def mark(step: str, outcome: str = "needs_amendment") -> None:
+        house.later(timedelta(minutes=1))
+        with house.hub.db.write() as conn:
+            outbox.note(conn, "d1", step, outcome, house.hub.now())
+
+    sent = {"id": "d1", "event_id": "e1", "number": "SK1", "state": "sent"}
+    with house.hub.db.write() as conn:
+        conn.execute(insert(DELIVERY).values(**sent, **a_delivery(house)))
+    send(house)
+    assert house.sim.told("boss") == []
+    mark("party")
+    mark("amend")
+    for _ in range(3):
+        send(house)
+    (told,) = house.sim.told("boss")
+    assert told["title"] == "单据等人处理：SK1" and told["url"] == "https://hub.example/deliveries/d1"
+    assert "金额后来改了；后来知道是另一位客户的" in told["text"]
+    mark("party", "done")
+    send(house)
+    assert len(house.sim.told("boss")) == 1, "the other question was told already"
+    mark("reverse", "needs_reversal")
+    send(house)
+    assert "作废" in house.sim.told("boss")[1]["text"]
+    mark("amend", "done")
+    mark("reverse", "done")
+    mark("party")
+    house.later(timedelta(hours=49))
+    assert drafting.from_deliveries(house.hub) == 0, "too old to be news"
 
 
 def test_a_rule_without_a_usable_account_is_told_by_the_doctor(house: House) -> None:
