@@ -55,11 +55,16 @@ PLACES = {
     "delivery": "/deliveries/{}",
     "quarantine": "/quarantine/record?ref={}",
     "inbox": "/inbox/push?key={}",
+    "notice": "/outgoing#{}",
+    "handover": "/handover#{}",
     "user": "/users",
 }
 """Where the subject of an entry is shown, by its kind."""
-OF_CUSTOMERS = ("customer.", "owner.", "privacy.", "identity.answer", "identity.take_back")
-"""Entries whose subject is a customer's id alone."""
+ALONE = {
+    "customer": ("customer.", "owner.", "privacy.", "identity.answer", "identity.take_back"),
+    "quarantine": ("quarantine.dismiss",),
+}
+"""Entries whose subject is an id alone, by the kind of what they are about."""
 
 
 def entry(row: dict[str, Any]) -> dict[str, Any]:
@@ -67,9 +72,10 @@ def entry(row: dict[str, Any]) -> dict[str, Any]:
 
     An entry of an older version may have a name that no text is for: it stays as it is.
     """
-    kind, colon, own = row["subject"].partition(":")
-    if not colon and row["what"].startswith(OF_CUSTOMERS):
-        kind, own = "customer", row["subject"]
+    kind, _, own = row["subject"].partition(":")
+    for about, names in ALONE.items():
+        if row["what"].startswith(names) and kind != about:
+            kind, own = about, row["subject"]
     did, on = f"did.{row['what']}", f"on.{kind}"
     known = catalogue()
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 
 from hub.admin import overview
 from hub.admin.web import back, done, needs, page, the_hub, who
@@ -29,7 +29,18 @@ def index() -> str:
         row["to"] = names.get(row["account_id"], {"title": "–", "platform": "", "key": ""})
         row["told"] = error_words(row["error"], row["to"]["platform"])
         row["again"] = _again(what, row)
+        row["place"] = _place(row) if what == "notices" else ""
     return render_template("outgoing.html", found=found, what=what)
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Where the fact is shown that a notice tells of, '' where nowhere."""
+    kind, subject = row["kind"], row["subject"]
+    if kind.startswith("delivery.") or kind == "invoice.issued":
+        return url_for("deliveries.detail", delivery_id=subject)
+    if kind.startswith("deal."):
+        return url_for("sheet.fact", kind="deal", ref=subject)
+    return url_for("customers.detail", customer_id=subject) if kind == "owner.conflict" else ""
 
 
 def _again(what: str, row: dict[str, Any]) -> bool:

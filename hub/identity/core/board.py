@@ -13,6 +13,7 @@ from hub.identity.core.features import Features
 from hub.identity.core.frequency import Frequency, counted
 from hub.identity.core.keying import Keys, Plain, keys, label, most, role
 from hub.identity.core.order import Elsewhere
+from hub.identity.core.others import Shown, shown
 from hub.identity.core.parts import MANY, Tie, Ties, claims
 from hub.identity.core.quick import Component
 from hub.identity.core.store import Decision, Store
@@ -21,8 +22,6 @@ from hub.identity.core.weights import Model
 
 _JUST = 6
 """Customers above the bound up to which a value has turned a crowd's just now, so that what rested on it is looked at again."""
-MOST_OTHERS = 2
-"""Further names that a telephone or mailbox may have before it is nobody's."""
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class Board:
         self._ours: set[Plain] = set()
         self._beyond: dict[Plain, Counter[str]] = {}
         self._loaded: set[str] = set()
-        self._labels: dict[Plain, Counter[str]] = {}
+        self._shown: dict[Plain, Shown] = {}
         self._digests: dict[Plain, bytes] = {}
         self._shared: dict[Plain, dict[str, None]] = {}
         self._homes: dict[str, list[str]] = defaultdict(list)
@@ -204,7 +203,7 @@ class Board:
             customers |= found
         for ref, found_keys in wanted:
             self._enter(ref, found_keys)
-        self._labels.clear()
+        self._shown.clear()
         return self._load(customers)
 
     def _load(self, customers: set[str]) -> bool:
@@ -381,18 +380,12 @@ class Board:
         key = (kind, value)
         if key in self.crowds:
             return -1
-        labels = self._labels.get(key)
-        if labels is None:
-            units = (self.pieces[ref].unit for ref in self.index.get(key, ()) if ref in self.pieces)
-            labels = self._labels[key] = Counter(label(kind, unit) for unit in units)
-            del labels[""]
-        mine = {label(kind, unit) for unit in (a, b)}
-        rest = [count for name, count in labels.items() if name not in mine]
-        rest += [count for customer, count in self._beyond.get(key, _NOBODY).items() if customer not in self._loaded]
-        if not rest or kind == "brand":
-            return len(rest)
-        own = max((labels[name] for name in mine), default=0) or 1
-        return -1 if len(rest) > MOST_OTHERS else sum(count * count for count in rest) / own**2
+        found = self._shown.get(key)
+        if found is None:
+            units = [self.pieces[ref].unit for ref in self.index.get(key, ()) if ref in self.pieces]
+            away = [count for customer, count in self._beyond.get(key, _NOBODY).items() if customer not in self._loaded]
+            found = self._shown[key] = shown(kind, units, away)
+        return found.others(a, b)
 
 
 _NONE: frozenset[str] = frozenset()

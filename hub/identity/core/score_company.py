@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log2
 
 from rapidfuzz.distance import JaroWinkler
@@ -46,27 +47,37 @@ def _names(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> list[Evidence]
 
 
 def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
-    level = ""
-    if x.brand == y.brand:
-        level = "same"
-    elif x.sound == y.sound and len(x.sound) > 2:
-        level = "sound"
-    if level:
+    level = _like(x, y)
+    if level in _EQUAL:
         others = context.others("brand", x.sound, a, b)
         if others < 0:
             others = _COMMON
         entry = context.company["brand", level]
         return Evidence("brand", level, entry.m - log2((others + entry.shared) / context.companies))
+    if level == _SHORT:
+        return Evidence("brand", "near", _level(context, "brand", "near").bits - 3)
+    return _level(context, "brand", level)
+
+
+_EQUAL, _SHORT = ("same", "sound"), "short"
+
+
+@lru_cache(maxsize=65536)
+def _like(x: Org, y: Org) -> str:
+    """How alike two brands are: a level of the weights, or ``_SHORT``: near, of two characters. Groups are compared again
+    whenever they grow, and so the same names many times."""
+    if x.brand == y.brand:
+        return "same"
+    if x.sound == y.sound and len(x.sound) > 2:
+        return "sound"
     if _numbers(x.brand) != _numbers(y.brand):
-        return _level(context, "brand", "differ")
+        return "differ"
     long, short = sorted((x.brand + x.trade, y.brand + y.trade), key=len, reverse=True)
     if len(x.brand) > 2 and len(y.brand) > 2 and one_wrong(x.brand, y.brand):
-        return _level(context, "brand", "near")
+        return "near"
     if len(x.brand) == len(y.brand) == 2 and x.trade and x.trade == y.trade and set(x.brand) & set(y.brand):
-        return Evidence("brand", "near", _level(context, "brand", "near").bits - 3)
-    if len(short) > 3 and (long.startswith(short) or JaroWinkler.similarity(long, short) > 0.93):
-        return _level(context, "brand", "part")
-    return _level(context, "brand", "differ")
+        return _SHORT
+    return "part" if len(short) > 3 and (long.startswith(short) or JaroWinkler.similarity(long, short) > 0.93) else "differ"
 
 
 def _numbers(brand: str) -> str:
@@ -80,10 +91,14 @@ _FIGURES = frozenset("0123456789一二三四五六七八九十")
 def _trade(x: Org, y: Org, context: Context) -> Evidence | None:
     if not x.trade or not y.trade or x.trade.isascii() != y.trade.isascii():
         return None
-    if x.trade == y.trade:
-        return _level(context, "trade", "same")
-    part = x.trade in y.trade or y.trade in x.trade or one_wrong(x.trade, y.trade)
-    return _level(context, "trade", "part" if part else "differ")
+    return _level(context, "trade", _trades(x.trade, y.trade))
+
+
+@lru_cache(maxsize=16384)
+def _trades(x: str, y: str) -> str:
+    if x == y:
+        return "same"
+    return "part" if x in y or y in x or one_wrong(x, y) else "differ"
 
 
 def _region(x: Org, y: Org, context: Context) -> Evidence | None:

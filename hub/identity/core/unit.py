@@ -41,7 +41,7 @@ class Unit:
     when he is known by records of his own.
 
     Sets and dictionaries are made only where there is something in them and are never changed afterwards. ``own_…`` is what
-    the customer's own records show, without any receiver.
+    the customer's own records show, without any receiver; ``where`` is what `whereabouts` has found.
     """
 
     kind = ""
@@ -75,6 +75,7 @@ class Unit:
     proofs: Set[tuple[str, str, str]] = _NONE
     accounts: Set[tuple[str, str, str]] = _NONE
     orders: Sequence[Receiver] = ()
+    where: Set[tuple[str, str]] | None = None
 
     def __init__(self, refs: list[str], sources: list[str]) -> None:
         self.refs, self.sources, self.size = refs, sources, len(refs)
@@ -259,8 +260,14 @@ def _one(a: Receiver, b: Receiver) -> bool:
     return not a.sevens and not b.sevens and bool(a.sound) and a.sound == b.sound
 
 
-def whereabouts(unit: Unit) -> set[tuple[str, str]]:
+def whereabouts(unit: Unit) -> Set[tuple[str, str]]:
     """(province, city) of a company, either '' where it is not known: by its names, addresses, landlines and codes."""
+    if unit.where is None:
+        unit.where = _where(unit)
+    return unit.where
+
+
+def _where(unit: Unit) -> Set[tuple[str, str]]:
     found = {(org.province, org.city) for org in unit.orgs} | {(place.province, place.city) for place in unit.places}
     found |= {areas.of_line(number)[:2] for number in unit.lands} | {areas.of_code(code)[:2] for code in unit.code}
     return found - {("", "")}

@@ -47,7 +47,8 @@ def width(value: str) -> str:
         return value
     if value.isascii():
         return _SPACE.sub(" ", value).strip()
-    return _SPACE.sub(" ", _HIDDEN.sub("", unicodedata.normalize("NFKC", value))).strip()
+    # Hidden characters first: one may stand between two that belong together (ｶ and ﾞ).
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", _HIDDEN.sub("", value))).strip()
 
 
 def plain(value: str) -> str:

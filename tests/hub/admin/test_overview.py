@@ -169,7 +169,8 @@ def test_the_system_page(admin: Any, viewer: Any, made: Any) -> None:
     with made.hub.db.write() as conn:
         for what, subject in (
             ("customer.merge", "c01x"), ("delivery.retry", "delivery:d 1"), ("inbox.reveal", "inbox:4|a&b"),
-            ("identity.rebuild.golden", "all"), ("old.name", "thing:1"),
+            ("identity.rebuild.golden", "all"), ("old.name", "thing:1"), ("notice.retry", "notice:ab12"),
+            ("handover.withdraw", "handover:7"), ("quarantine.dismiss", "4|person|a:b"),
         ):  # fmt: skip
             audit.record(conn, "hub", what, subject)
     text = admin.get("/about")
@@ -177,6 +178,8 @@ def test_the_system_page(admin: Any, viewer: Any, made: Any) -> None:
     assert '<a href="/deliveries/d%201">' in text and '<a href="/inbox/push?key=4%7Ca%26b">' in text
     assert ">重算全部客户的资料</div>" in text and ">old.name</div>" in text and "thing:1" in text
     assert "/customers/all" not in text
+    assert '<a href="/outgoing#ab12">通知 ab12</a>' in text and '<a href="/handover#7">' in text
+    assert '<a href="/quarantine/record?ref=4%7Cperson%7Ca%3Ab">' in text
     with made.hub.db.write() as conn:
         conn.execute(update(STREAM).values(next_run_at=made.ago(hours=1)))
     assert "请确认 hub serve" in admin.get("/about")

@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from hub.admin.users import create_user
 from hub.app import create_app
 from hub.identity.desk import service
+from hub.models import StaffNotice
+from hub.models.base import table
 from hub.people import links, tags
 from hub.store.database import Database
 from tests.hub.admin.conftest import Browser
@@ -103,3 +106,24 @@ def test_an_admin_links_a_user_to_a_member(desk: tuple[House, str, str, str, dic
 def test_both_lists_say_what_to_do_when_empty(desk: tuple[Any, ...]) -> None:
     people = desk[-1]
     assert "notices" in people["viewer"].get("/outgoing") and "客户页" in people["viewer"].get("/outgoing?what=tags")
+
+
+def test_a_notice_leads_to_what_it_tells_of(desk: tuple[House, str, str, str, dict[str, Browser]]) -> None:
+    house, _, _, customer, people = desk
+    places = {
+        ("delivery.to_do", "d1"): "/deliveries/d1", ("invoice.issued", "d2"): "/deliveries/d2",
+        ("deal.signed", "1|HT-1"): "/reconcile/sheet/fact?kind=deal&amp;ref=1%7CHT-1",
+        ("owner.conflict", customer): f"/customers/{customer}",
+    }  # fmt: skip
+    now = house.hub.now()
+    with house.hub.db.write() as conn:
+        for number, (kind, subject) in enumerate([*places, ("invoice.requested", "1|SQ-1")]):
+            conn.execute(insert(table(StaffNotice)).values(
+                id=f"n{number}", rule="r", kind=kind, subject=subject, account_id=house.account.id, receivers=["boss"],
+                content={"title": f"事{number}", "text": "", "url": ""}, state="sent", attempts=1, next_at=now, lease_until=now,
+                fence=0, missed=[], created_at=now,
+            ))  # fmt: skip
+    page = people["viewer"].get("/outgoing")
+    for number, place in enumerate(places.values()):
+        assert f'<tr id="n{number}">' in page and f'<a href="{place}">事{number}</a>' in page
+    assert "<div>事4<span" in page, "an invoice request has no page of its own"
