@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from hub.events.mint import EventRow, mint
 from hub.identity.core.ahead import Ahead
-from hub.identity.core.arrival import Arrival
-from hub.identity.core.engine import Engine
+from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.extract import extract
+from hub.identity.core.features import Features
 from hub.identity.core.order import Elsewhere
 from hub.identity.core.store import Change, Decision
 from hub.identity.core.weights import Model, shipped
@@ -41,9 +41,8 @@ _EARLIEST = 946_684_800_000_000
 
 
 class Incoming(NamedTuple):
-    """A canonical customer record on its way in; ``cleaned`` in it, a `hub.identity.core.arrival.Packed`, where it was cleaned
-    before. aside: its record is about something else (an order names its buyer), so it never overwrites the profile that a
-    record of its own has given."""
+    """A canonical customer record on its way in. aside: its record is about something else (an order names its buyer), so
+    it never overwrites the profile that a record of its own has given."""
 
     ref: str
     account_id: int
@@ -64,10 +63,11 @@ class Resolved:
 
 
 class Ready(NamedTuple):
-    """A batch before it is decided: what arrived, and of each profile's row what the engine does not know."""
+    """A batch before it is decided: what arrived, the rest of each profile's row, and what the engine looks at."""
 
     arrived: dict[str, Incoming]
     bodies: dict[str, Body]
+    arrivals: list[Arrival]
 
 
 class Outlook(NamedTuple):
@@ -138,14 +138,18 @@ class Resolver:
         self, conn: Connection, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], stored: dict[str, Stored],
         standing: Callable[[], Standing], now: int,
     ) -> Resolved:  # fmt: skip
-        bodies = self._bodies(arrived, hashes)
+        ready = self._ready(arrived, hashes, now)
         there = {ref: row for ref, row in stored.items() if ref in arrived}
-        store = self._store(conn, now, bodies=bodies, stored=there, standing=standing)
+        store = self._store(conn, now, bodies=ready.bodies, stored=there, standing=standing)
         changed = {ref: ref not in stored for ref in arrived}
-        change = self._engine(now).resolve(store, [self._arrival(item, now) for item in arrived.values()])
+        change = self._engine(now).resolve(store, ready.arrivals)
         result = self._finished(store, change, arrived)
         result.changed = changed
         return result
+
+    def _ready(self, arrived: dict[str, Incoming], hashes: Mapping[str, bytes], now: int) -> Ready:
+        bodies = {ref: self._body(item, hashes[ref]) for ref, item in arrived.items()}
+        return Ready(arrived, bodies, [Arrival(ref, self._features(item, now)) for ref, item in arrived.items()])
 
     def redo(self, conn: Connection, now: int, most: int = REDO) -> Resolved:
         """Look again at customers whose neighbourhood has changed."""
@@ -166,11 +170,10 @@ class Resolver:
 
     # -- deciding elsewhere
 
-    def ready(self, conn: Connection, incoming: Iterable[Incoming]) -> Ready:
-        """What of a batch says anything new. In the lock on identity."""
+    def ready(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Ready:
+        """A batch as far as it goes without deciding: what of it says anything new, in normal form. In the lock on identity."""
         newest = _newest(incoming)
-        arrived, hashes = self._differing(conn, newest, self._stored(conn, newest))
-        return Ready(arrived, self._bodies(arrived, hashes))
+        return self._ready(*self._differing(conn, newest, self._stored(conn, newest)), now)
 
     def waiting(self, conn: Connection, most: int) -> tuple[list[str], list[str]]:
         """The first customers of the redo queue and the last ones; none stands in both."""
@@ -204,9 +207,6 @@ class Resolver:
     def _store(self, conn: Connection, now: int, **more: Any) -> SqlStore:
         return SqlStore(conn, self.ring, self.statistics, now, wanted=self.wanted, **more)
 
-    def _bodies(self, arrived: Mapping[str, Incoming], hashes: Mapping[str, bytes]) -> dict[str, Body]:
-        return {ref: self._body(item, hashes[ref]) for ref, item in arrived.items()}
-
     def _body(self, item: Incoming, digest: bytes) -> Body:
         sealed = golden.seal_profile(self.ring, item.ref, item.record["fields"])
         return Body(item.account_id, item.source_ref, sealed, digest, item.version)
@@ -220,11 +220,11 @@ class Resolver:
             for ref, data in select_in(conn, "profile", ("ref", "data"), "ref", lacking)
         }
 
-    def _arrival(self, item: Incoming, now: int) -> Arrival:
-        if (cleaned := item.record.get("cleaned")) is not None:
-            return cleaned.arrival(item.ref)  # type: ignore[no-any-return]
+    def _features(self, item: Incoming, now: int) -> Features:
+        if (ready := item.record.get("features")) is not None:
+            return ready  # type: ignore[no-any-return]
         moment = item.version if item.version > _EARLIEST else now
-        return Arrival(item.ref, extract(item.record, moment // 1_000_000, self.lists.name(item.account_id)))
+        return extract(item.record, moment // 1_000_000, self.lists.name(item.account_id))
 
     def _finished(self, store: SqlStore, change: Change, arrived: Mapping[str, Incoming]) -> Resolved:
         """Golden records of what was touched, and the events. A new customer of new profiles alone is read from none."""
@@ -259,7 +259,7 @@ def _newest(incoming: Iterable[Incoming]) -> dict[str, Incoming]:
 def _hash(item: Incoming) -> bytes:
     fields = item.record["fields"]
     # General data has no fields of the hub's, and says all that it says in its features.
-    said = fields if fields or "cleaned" not in item.record else item.record["cleaned"].features.hex()
+    said = fields if fields or "features" not in item.record else item.record["features"].dump().hex()
     body = orjson.dumps([said, item.record.get("keys", ())], option=orjson.OPT_SORT_KEYS)
     return blake2b(body, digest_size=16).digest()
 

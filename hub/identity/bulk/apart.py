@@ -27,8 +27,7 @@ from hub.core import Hub
 from hub.identity.bulk.cleaned import Clean, cleaned
 from hub.identity.bulk.reading import Reader, Row
 from hub.identity.core.ahead import Ahead
-from hub.identity.core.arrival import Packed
-from hub.identity.core.engine import Engine
+from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.store import Change
 from hub.identity.resolve import Incoming, Outlook, Ready, Resolved, Resolver
 from hub.identity.tables import ledger
@@ -42,9 +41,9 @@ AHEAD = 4
 """Batches that are decided, or wait for it, while this process does something else."""
 _PAGES = "PRAGMA cache_size=-65536"
 """SQLite: KiB of pages that the other process keeps, until something is committed."""
-_NOTHING = Ready({}, {})
+_NOTHING = Ready({}, {}, [])
 _pack = msgspec.msgpack.Encoder().encode
-_arrivals = msgspec.msgpack.Decoder(list[tuple[str, Packed]]).decode
+_arrivals = msgspec.msgpack.Decoder(list[Arrival]).decode
 _change = msgspec.msgpack.Decoder(Change).decode
 
 
@@ -77,14 +76,13 @@ class Apart:
             self._version = version
 
     def resolve(self, conn: Connection, incoming: Iterable[Incoming], now: int) -> Iterator[Resolved]:
-        """Give a batch of cleaned records away, and write an earlier one."""
+        """Give a batch away, and write an earlier one."""
         batch = list(incoming)
         refs = {item.ref for item in batch}
         if any(not refs.isdisjoint(ready.arrived) for ready, _ in self._flying):
             yield from self.rest(conn, now)  # what it says can only be compared with what is written
-        ready = self.resolver.ready(conn, batch)
-        arrivals = _pack([(ref, item.record["cleaned"]) for ref, item in ready.arrived.items()])
-        self._flying.append((ready, self.pool.submit(_decide, self._written, now, arrivals, ())))
+        ready = self.resolver.ready(conn, batch, now)
+        self._flying.append((ready, self.pool.submit(_decide, self._written, now, _pack(ready.arrivals), ())))
         if len(self._flying) > AHEAD:
             yield self._write(conn, now)
 
@@ -180,9 +178,7 @@ class _Decider:
                 driver(conn).execute(_PAGES)
             ledger.by_index(conn)
             self.ahead.over(SqlStore(conn, self.hub.ring, Statistics(), now))
-            if due:
-                return engine.redo(self.ahead, due)
-            return engine.resolve(self.ahead, [cleaned.arrival(ref) for ref, cleaned in _arrivals(arrivals)])
+            return engine.redo(self.ahead, due) if due else engine.resolve(self.ahead, _arrivals(arrivals))
 
 
 _here: list[_Decider] = []

@@ -14,9 +14,9 @@ import msgspec
 
 from hub.identity.bulk.reading import Reader, Row
 from hub.identity.bulk.spool import Spool
-from hub.identity.core.arrival import Packed, made, packed
 from hub.identity.core.engine import Blind
 from hub.identity.core.extract import extract
+from hub.identity.core.features import Features
 from hub.identity.core.keying import keys
 from hub.identity.core.order import Elsewhere, Order, mark
 from hub.identity.core.unit import of_profile
@@ -34,7 +34,7 @@ class Body(NamedTuple):
     rid: str
     at: int
     record: dict[str, Any]
-    cleaned: Packed
+    features: Features
 
 
 class Clean(NamedTuple):
@@ -58,12 +58,11 @@ def cleaned(reader: Reader, rows: Iterable[Row], now: int, blind: Blind) -> list
     for row in rows:
         source, record, rid = reader.record(row)
         at = record.pop("at", 0)
-        known = record.pop("cleaned", None)
-        features = known.arrival(rid).features if known else extract(record, at or now, source)
-        wanted = made(keys(of_profile(rid, features)), blind)
-        marks = array("Q", [mark(key.digest) for key in wanted])
+        features = record.pop("features", None) or extract(record, at or now, source)
+        wanted = keys(of_profile(rid, features))
+        marks = [mark(blind(*key)) for key in {*wanted.stored, *wanted.looked, *wanted.counted}]
         own = mark(blind("record", f"{source}\x1f{rid}"))
-        found.append(Clean(source, own, _pack(Body(rid, at, record, packed(features, wanted))), marks))
+        found.append(Clean(source, own, _pack(Body(rid, at, record, features)), array("Q", marks)))
     return found
 
 
@@ -118,6 +117,5 @@ class Cleaned:
         return (list(map(self._incoming, numbers)) for numbers in batches), elsewhere
 
     def _incoming(self, number: int) -> Incoming:
-        rid, at, record, found = _body(self._spool.take(number))
-        record["cleaned"] = found
-        return incoming(self._lists[number], rid, at, record)
+        rid, at, record, features = _body(self._spool.take(number))
+        return incoming(self._lists[number], rid, at, {**record, "features": features})

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TextIO
 import orjson
 
 from hub.identity.bulk import rows
-from hub.identity.core.arrival import packed
 from hub.identity.core.schema import Schema
 
 GZIP = b"\x1f\x8b"
@@ -96,7 +95,7 @@ class Reader(NamedTuple):
                 yield from (Row(number, line) for number, line in enumerate(file, 1) if line.strip())
 
     def record(self, row: Row) -> tuple[str, dict[str, Any], str]:
-        """(list, canonical record, rid) of a row; with its ``at`` in seconds, or ``cleaned`` already. Raises FileFault."""
+        """(list, canonical record, rid) of a row; with its ``at`` in seconds, or its ``features``. Raises FileFault."""
         place = f"{self.path}:{row.line}"
         cells = _object(place, row.cells) if isinstance(row.cells, str) else row.cells
         try:
@@ -122,7 +121,7 @@ def _general(row: Mapping[str, Any], schema: Schema) -> tuple[str, dict[str, Any
     """A row of general data."""
     source = str(row.get(schema.source) or "") if schema.source else ""
     rid = str(row[schema.rid])
-    return source, {"kind": "customer", "id": rid, "fields": {}, "cleaned": packed(schema.features(row), [])}, rid
+    return source, {"kind": "customer", "id": rid, "fields": {}, "features": schema.features(row)}, rid
 
 
 def _own(row: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.identity.core.arrival import Arrival, unmade
 from hub.identity.core.cluster import Outcome
 from hub.identity.core.features import Features
 from hub.identity.core.frequency import Frequency, counted
@@ -26,13 +25,13 @@ _JUST = 6
 
 @dataclass(slots=True)
 class Piece:
-    """A profile on the table. customer: where it is stored, '' for a new one. features: as they are stored, when they are to be
-    written. whole: nobody elsewhere has one of its keys."""
+    """A profile on the table. customer: where it is stored, '' for a new one. features: when they are to be written. whole:
+    nobody elsewhere has one of its keys."""
 
     ref: str
     unit: Unit
     customer: str = ""
-    features: bytes | None = None
+    features: Features | None = None
     keys: Keys | None = None
     recalled: bool = False
     whole: bool = False
@@ -78,23 +77,20 @@ class Board:
 
     # -- what comes in
 
-    def arrive(self, arrivals: Iterable[Arrival]) -> list[Piece]:
+    def arrive(self, arrivals: Iterable[Any]) -> list[Piece]:
         """Put a batch on the table; unchanged records are left out."""
-        newest = {item.ref: item for item in arrivals}
+        newest = {item.ref: item.features for item in arrivals}
         stored = self.store.known(newest) if self.elsewhere is None else {}
         fresh = []
-        for ref, item in newest.items():
-            old, packed = stored.get(ref), item.packed or item.features.dump()
-            if old is not None and old.features == packed:
+        for ref, features in newest.items():
+            old = stored.get(ref)
+            if old is not None and old.features == features.dump():
                 continue
-            piece = Piece(ref, of_profile(ref, item.features), old.customer if old else "", packed)
-            if item.made:
-                piece.keys, digests = unmade(item.made)
-                self._digests.update(digests)
+            piece = Piece(ref, of_profile(ref, features), old.customer if old else "", features)
             fresh.append(piece)
             self._put(piece)
             if old is None:
-                self.counts.update(counted(item.features))
+                self.counts.update(counted(features))
         self._begin(fresh)
         return fresh
 
@@ -131,7 +127,7 @@ class Board:
 
     def _keys(self, piece: Piece) -> Keys:
         """A profile's own keys, in the index of who shares which."""
-        piece.keys = piece.keys or keys(piece.unit)
+        piece.keys = keys(piece.unit)
         self._enter(piece.ref, piece.keys.stored)
         return piece.keys
 

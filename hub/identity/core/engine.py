@@ -6,11 +6,12 @@ import gc
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
-from hub.identity.core.arrival import Arrival
 from hub.identity.core.board import Board
 from hub.identity.core.cluster import Clustering, Outcome
 from hub.identity.core.compare import compare
+from hub.identity.core.features import Features
 from hub.identity.core.order import Elsewhere
 from hub.identity.core.outcome import Writer
 from hub.identity.core.quick import Component, Quick
@@ -40,6 +41,13 @@ def _no_collector(size: int) -> Iterator[None]:
     finally:
         if pausing:
             gc.enable()
+
+
+class Arrival(NamedTuple):
+    """A profile that is new or may have changed."""
+
+    ref: str
+    features: Features
 
 
 class Engine:

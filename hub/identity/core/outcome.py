@@ -83,12 +83,13 @@ class Writer:
         moved = piece.customer != customer
         if piece.features is None and not moved and not more:
             return
+        features = piece.features.dump() if piece.features is not None else None
         stored: tuple[Key, ...] = ()
-        if piece.features is not None or more:
+        if features is not None or more:
             piece.keys = piece.keys or keys(piece.unit)
             plain = dict.fromkeys([*piece.keys.stored, *(more or ())])
             stored = tuple(Key(self.board.digest(key), key[0], role(key[0])) for key in plain)
-        self.change.saved.append(Saved(ref, customer, piece.features, stored, not piece.customer))
+        self.change.saved.append(Saved(ref, customer, features, stored, not piece.customer))
         if moved:
             self.change.links.append(self._link(ref, customer, reasons.get(ref)))
 

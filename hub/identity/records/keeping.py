@@ -18,8 +18,8 @@ def lacking(records: Iterable[tuple[str, Record]]) -> dict[str, Record]:
 
 
 def filled(record: Record, stored: Mapping[str, Any]) -> Record:
-    """The record, and of the fields that it keeps and lacks what is stored. What was ``cleaned`` said less: it goes."""
+    """The record, and of the fields that it keeps and lacks what is stored. Features are of what it said before: they go."""
     kept = {name: stored[name] for name in record["keep"] if name in stored and name not in record["fields"]}
     if not kept:
         return record
-    return {name: part for name, part in record.items() if name != "cleaned"} | {"fields": {**record["fields"], **kept}}
+    return {name: part for name, part in record.items() if name != "features"} | {"fields": {**record["fields"], **kept}}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.identity.core.ahead import Ahead
-from hub.identity.core.arrival import Arrival
+from hub.identity.core.engine import Arrival
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.store import Change, Holder, Key, Profile, Saved
 from tests.hub.identity.test_engine import engine

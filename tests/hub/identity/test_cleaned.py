@@ -61,9 +61,7 @@ def test_all_come_and_lists_are_numbered_as_they_stand_in_the_file(tmp_path: Pat
     assert list(lists.numbers) == ["crm:1", "wecom:1"]
     assert {item.ref for item in found} == {f"{1 if n % 3 == 0 else 2}|r{n}" for n in range(60)}
     (first,) = (item for item in found if item.ref == "1|r0")
-    assert first.record["fields"]["phones"] == ["13912340000"] and first.record["cleaned"].arrival("").features.phones == [
-        "+8613912340000"
-    ]
+    assert first.record["fields"]["phones"] == ["13912340000"] and first.record["features"].phones == ["+8613912340000"]
 
 
 def test_what_is_wrong_comes_from_another_process_as_it_is() -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from hub.identity.bulk.rows import features
-from hub.identity.core.arrival import Arrival
-from hub.identity.core.engine import Engine
+from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.store import Profile
 

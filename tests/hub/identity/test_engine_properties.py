@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.identity.bulk.rows import features
-from hub.identity.core.arrival import Arrival
-from hub.identity.core.engine import Engine
+from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.features import Features
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.store import Change, Decision

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.identity.core.arrival import Arrival
-from hub.identity.core.engine import Engine
+from hub.identity.core.engine import Arrival, Engine
 from hub.identity.core.memory import MemoryStore
 from hub.identity.core.schema import SchemaError, load
 from tests.hub.identity.test_engine import engine
