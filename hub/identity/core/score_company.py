@@ -62,7 +62,7 @@ def _brand(x: Org, y: Org, a: Unit, b: Unit, context: Context) -> Evidence:
 _EQUAL, _SHORT = ("same", "sound"), "short"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _like(x: Org, y: Org) -> str:
     """How alike two brands are: a level of the weights, or ``_SHORT``: near, of two characters. Groups are compared again
     whenever they grow, and so the same names many times."""
