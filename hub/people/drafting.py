@@ -115,9 +115,11 @@ def _stuck(hub: Hub, rule: NoticeRule) -> Any:
 
 
 def _marked(hub: Hub, rule: NoticeRule) -> Any:
-    """Documents that wait for a person, with the step that marked them last: of which nobody was told since."""
+    """Documents that wait for a person, with the newest step of those that he is still asked about: of which nobody was told
+    since."""
     c = DELIVERY.c
-    marks = and_(ATTEMPT.c.step.in_(ASKING), ATTEMPT.c.outcome.startswith("needs_"))
+    stands = or_(*(and_(ATTEMPT.c.step == step, c.open_steps.contains(step)) for step in ASKING))
+    marks = and_(stands, ATTEMPT.c.outcome.startswith("needs_"))
     last = select(func.max(ATTEMPT.c.id)).where(ATTEMPT.c.delivery_id == c.id, marks).correlate(DELIVERY).scalar_subquery()
     told = exists().where(
         NOTICE.c.subject == c.id, NOTICE.c.rule == rule.name, NOTICE.c.kind == TO_DO, NOTICE.c.created_at >= ATTEMPT.c.at

@@ -296,12 +296,10 @@ class FileRun:
 
     def _settle(self) -> None:
         """Second looks until none is due; then the questions that are left are bounded."""
-        most = 0
-        while left := self._again():
-            most = max(most, left)
-            self._progress("again", most - left, most)
-        if most:
-            self._progress("again", most, most)
+        done = 0
+        while due := self._again():
+            whole, done = done + due, done + min(due, AGAIN)
+            self._progress("again", done, whole)
         with self.hub.db.write() as conn:
             asking.bound(conn)
 

@@ -129,10 +129,28 @@ def test_how_far_a_run_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proce
         run = files.FileRun(hub, processes=processes, progress=lambda *said: told.append(said))
         run.load(written(tmp_path))
         count = run.outcome.records
-    stages = list(dict.fromkeys(stage for stage, _, _ in told))
-    assert stages in (["clean", "decide"], ["clean", "decide", "again"])
-    for stage in stages:
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["clean", "decide"]
+    for stage in ("clean", "decide"):
         done = [number for name, number, _ in told if name == stage]
         assert done == sorted(done) and len(done) > 1
-        last = [(number, whole) for name, number, whole in told if name == stage][-1]
-        assert last == (count, count) if stage != "again" else last[0] == last[1] > 0
+        assert [(number, whole) for name, number, whole in told if name == stage][-1] == (count, count)
+
+
+def test_how_far_second_looks_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "AGAIN", 2)
+    told: list[tuple[str, int, int]] = []
+    pairs = [
+        each
+        for n in range(5)
+        for each in (
+            row(2 * n, name="张晓伟", phones=[f"1381234{n}679"], source="crm"),
+            row(2 * n + 1, name="张**", phones=[f"138****{n}679"], source="excel", ids={}),
+        )
+    ]
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in pairs), "utf-8")
+    with files.store("") as hub:
+        files.FileRun(hub, processes=1, progress=lambda *said: told.append(said)).load(path, stream=True)
+    looks = [(done, whole) for stage, done, whole in told if stage == "again"]
+    assert len(looks) > 1 and looks == sorted(looks) and looks[-1][0] == looks[-1][1]
+    assert [stage for stage, _, _ in told] == ["decide"] * 10 + ["again"] * len(looks)

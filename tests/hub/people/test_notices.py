@@ -259,6 +259,10 @@ def test_a_document_that_waits_for_a_person_is_told_once_for_each_time_it_is_mar
     mark("party", "done")
     send(house)
     assert len(house.sim.told("boss")) == 1, "the other question was told already"
+    mark("buyer")
+    mark("buyer", "done")
+    send(house)
+    assert len(house.sim.told("boss")) == 1, "what was settled before anybody was told is no news"
     mark("reverse", "needs_reversal")
     send(house)
     assert "作废" in house.sim.told("boss")[1]["text"]
