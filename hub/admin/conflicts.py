@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template, request
 from werkzeug.wrappers import Response
 
-from hub.admin import overview
+from hub.admin import overview, paging
 from hub.admin.customers import display_name
 from hub.admin.i18n import pick
 from hub.admin.web import back, done, needs, page, the_hub, who
@@ -13,7 +13,6 @@ from hub.identity.desk.service import IdentityFault
 from hub.people import owners, ownership
 
 pages = page("conflicts", "/conflicts")
-MOST = 200
 
 
 @pages.get("")
@@ -21,13 +20,15 @@ def index() -> str:
     """All of one state, changed last first."""
     hub, state = the_hub(), request.args.get("state", "open")
     state = state if state in owners.STATES else "open"
-    found = owners.list_(hub, state=state, limit=MOST)
+    c = owners.CONFLICT.c
+    found = owners.list_(hub, paging.after(c.changed_at, c.customer_id), state=state, limit=paging.SIZE + 1)
+    found, older = paging.cut(found, "changed_at", "customer")
     with hub.db.read() as conn:
         names = overview.account_names(conn)
     for item in found:
         item["name"] = display_name(item["fields"], item["kind"])
     return render_template(
-        "conflicts.html", found=found, state=state, states=owners.STATES, names=names, counts=owners.counts(hub)
+        "conflicts.html", found=found, older=older, state=state, states=owners.STATES, names=names, counts=owners.counts(hub)
     )
 
 

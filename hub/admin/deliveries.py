@@ -14,12 +14,12 @@ from hub.admin import overview, paging, show
 from hub.admin.web import audited, back, done, may, needs, page, reason_given, rows, the_hub, who
 from hub.admin.words import document_title, error_words
 from hub.events.outbox import AMENDING
-from hub.models import Deal, Order, Profile, Refund
+from hub.models import Deal, InvoiceApplication, Order, Profile, Refund
 from hub.models.base import table
 
 pages = page("deliveries", "/deliveries")
 DELIVERY = overview.DELIVERY
-DEAL, ORDER, REFUND, PROFILE = table(Deal), table(Order), table(Refund), table(Profile)
+DEAL, ORDER, REFUND, REQUEST, PROFILE = (table(m) for m in (Deal, Order, Refund, InvoiceApplication, Profile))
 STATES = ("pending", "sending", "incomplete", "rejected", "in_doubt", "sent", "cancelled")
 TO_DO = "to_do"
 """Beside the states the list can be of what waits for a person since something changed after it had gone out."""
@@ -103,13 +103,13 @@ def _detail(delivery_id: str, *, plain: bool) -> str:
 
 
 def _about(conn: Connection, subject: str) -> dict[str, Any]:
-    """What the delivery is about: the number of the deal or order (of a refund, its order), and whose it is."""
+    """What the delivery is about: the number of the deal, order (of a refund, its order) or request, and whose it is."""
     order_ref = conn.execute(select(REFUND.c.order_ref).where(REFUND.c.ref == subject)).scalar() or subject
-    for kind, source, ref in (("deal", DEAL, subject), ("order", ORDER, order_ref)):
+    for kind, source, ref in (("deal", DEAL, subject), ("order", ORDER, order_ref), ("request", REQUEST, subject)):
         whose = source.outerjoin(PROFILE, PROFILE.c.ref == source.c.profile_ref)
         found = select(source.c.number, PROFILE.c.customer_id).select_from(whose).where(source.c.ref == ref)
         if row := conn.execute(found).first():
-            return {"kind": kind, "number": row[0], "customer": row[1]}
+            return {"kind": kind, "number": row[0], "customer": row[1], "ref": ref}
     return {}
 
 

@@ -8,7 +8,7 @@ from flask import abort, render_template, request
 
 from hub.accounts import AccountFault
 from hub.accounts import get as account_of
-from hub.admin import overview
+from hub.admin import overview, paging
 from hub.admin.web import back, done, needs, page, the_hub, who
 from hub.admin.words import error_words, manifest_of
 from hub.models import Account
@@ -22,9 +22,11 @@ SKIPPED = ("open", "often", "late", "strange")
 @pages.get("")
 def index() -> str:
     """Who has left, what is on its way, and a way to hand over somebody's who is still here."""
-    hub, state = the_hub(), request.args.get("state", "")
+    hub, state, number = the_hub(), request.args.get("state", ""), request.args.get("number", "")
     waiting, looks = orphans.summary(hub), orphans.looks(hub)
-    found = handover.list_(hub, state=state if state in handover.STATES else "", limit=SHOWN)
+    where = handover.HANDOVER.c.id == int(number) if number.isdecimal() else paging.below(handover.HANDOVER.c.id)
+    found = handover.list_(hub, where, state=state if state in handover.STATES else "", limit=paging.SIZE + 1)
+    found, older = paging.cut_at(found, "id")
     with hub.db.read() as conn:
         accounts = overview.account_names(conn)
         staff = {number: naming.of_staff(conn, number) for number in {row["account_id"] for row in (*waiting, *found)}}
@@ -41,7 +43,10 @@ def index() -> str:
         look["active"] = streams_of(look["platform"], "active")
     counted = handover.counts(hub)
     states = [each for each in handover.STATES if counted.get(each)]
-    return render_template("handover.html", waiting=waiting, looks=looks, found=found, staff=staff, state=state, states=states)
+    return render_template(
+        "handover.html", waiting=waiting, looks=looks, found=found, older=older, staff=staff, state=state, states=states,
+        number=number,
+    )  # fmt: skip
 
 
 def streams_of(platform: str, kind: str) -> list[str]:

@@ -7,10 +7,12 @@ from typing import Any
 from flask import render_template, request
 
 from connectors.invoices import INVOICE_KINDS
+from hub.admin import paging
 from hub.admin.deliveries import do, loaded
 from hub.admin.i18n import language
 from hub.admin.web import back, done, needs, page, the_hub, who
 from hub.admin.words import error_words
+from hub.core import Hub
 from hub.invoices.fault import WHO, Fault, field_label, words
 
 pages = page("invoices", "/invoices")
@@ -30,11 +32,20 @@ def index() -> str:
     waiting = queue.waiting(hub, SHOWN, request.args.get("after")) if view == "waiting" else []
     for row in waiting:
         row["missing"] = [_fault(Fault(each["field"], each["reason"], each["who"]), place) for each in row["missing"]]
-    documents = queue.issued(hub, SHOWN) if view == "issued" else []
-    older = waiting[-1]["id"] if len(waiting) == SHOWN else None
+    documents, older = _issued(hub) if view == "issued" else ([], None)
+    following = waiting[-1]["id"] if len(waiting) == SHOWN else None
     return render_template(
-        "invoices.html", waiting=waiting, documents=documents, view=view, views=VIEWS, choices=CHOICES, after=older
-    )
+        "invoices.html", waiting=waiting, documents=documents, view=view, views=VIEWS, choices=CHOICES, after=following,
+        older=older,
+    )  # fmt: skip
+
+
+def _issued(hub: Hub) -> tuple[list[dict[str, Any]], str | None]:
+    from hub.invoices import queue, status
+
+    c = status.STATUS.c
+    found = queue.issued(hub, paging.after(c.changed_at, c.delivery_id), limit=paging.SIZE + 1)
+    return paging.cut(found, "changed_at", "id")
 
 
 def _fault(fault: Fault, place: int) -> dict[str, str]:

@@ -6,23 +6,27 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from hub.admin import overview
+from hub.admin import overview, paging
 from hub.admin.web import back, done, needs, page, the_hub, who
 from hub.admin.words import error_words
+from hub.core import Hub
 from hub.people import notices, tags
+from hub.people.wishes import WRITE
 
 pages = page("outgoing", "/outgoing")
-SHOWN = 100
 NOTICE_STATES = ("pending", "sending", "sent", "in_doubt", "refused", "nobody")
 TAG_STATES = ("pending", "sending", "written", "done", "refused", "superseded")
 
 
 @pages.get("")
 def index() -> str:
-    """Both lists, newest first."""
-    hub, what = the_hub(), request.args.get("what", "notices")
+    """Both lists, newest first; filters: state, number (one notice alone)."""
+    hub, what, number = the_hub(), request.args.get("what", "notices"), request.args.get("number", "")
     what = what if what in ("notices", "tags") else "notices"
-    found = notices.list_(hub, limit=SHOWN) if what == "notices" else tags.list_(hub, limit=SHOWN)
+    states = NOTICE_STATES if what == "notices" else TAG_STATES
+    state = request.args.get("state", "")
+    state = state if state in states else ""
+    found, older = _notices(hub, state, number) if what == "notices" else _wishes(hub, state)
     with hub.db.read() as conn:
         names = overview.account_names(conn)
     for row in found:
@@ -30,7 +34,19 @@ def index() -> str:
         row["told"] = error_words(row["error"], row["to"]["platform"])
         row["again"] = _again(what, row)
         row["place"] = _place(row) if what == "notices" else ""
-    return render_template("outgoing.html", found=found, what=what)
+    return render_template("outgoing.html", found=found, older=older, what=what, state=state, states=states, number=number)
+
+
+def _notices(hub: Hub, state: str, number: str) -> tuple[list[dict[str, Any]], str | None]:
+    c = notices.NOTICE.c
+    if number:
+        return notices.list_(hub, c.id == number), None
+    found = notices.list_(hub, paging.after(c.created_at, c.id), state=state, limit=paging.SIZE + 1)
+    return paging.cut(found, "created_at", "id")
+
+
+def _wishes(hub: Hub, state: str) -> tuple[list[dict[str, Any]], str | None]:
+    return paging.cut_at(tags.list_(hub, paging.below(WRITE.c.id), state=state, limit=paging.SIZE + 1), "id")
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -40,6 +56,8 @@ def _place(row: dict[str, Any]) -> str:
         return url_for("deliveries.detail", delivery_id=subject)
     if kind.startswith("deal."):
         return url_for("sheet.fact", kind="deal", ref=subject)
+    if kind in ("invoice.requested", "invoice.withdrawn"):
+        return url_for("invoice_request.detail", ref=subject)
     return url_for("customers.detail", customer_id=subject) if kind == "owner.conflict" else ""
 
 

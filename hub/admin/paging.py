@@ -38,6 +38,19 @@ def page_of(statement: Select[Any], order: Column[Any], key: Column[Any]) -> Sel
     return statement.where(after(order, key)).order_by(order.desc(), key.desc()).limit(SIZE + 1)
 
 
+def below(column: Column[Any]) -> ColumnElement[bool]:
+    """The rows behind the one whose number ``?before=`` is, for an order by number, highest first."""
+    mark = request.args.get("before", "")
+    return column < int(mark) if mark.isdecimal() and len(mark) < 19 else true()
+
+
+def cut_at(found: list[dict[str, Any]], key: str) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of this page in an order by number, and the address of the next."""
+    if len(found) <= SIZE:
+        return found, None
+    return found[:SIZE], same_page(before=found[SIZE - 1][key])
+
+
 def cut(found: list[dict[str, Any]], order: str, key: str) -> tuple[list[dict[str, Any]], str | None]:
     """The rows of this page, and the address of the next."""
     if len(found) <= SIZE:

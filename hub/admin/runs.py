@@ -23,8 +23,7 @@ def index() -> str:
     account, state = request.args.get("account", ""), request.args.get("state", "")
     with the_hub().db.read() as conn:
         names = overview.account_names(conn)
-        found = rows(conn, _list(names, account, state))
-    found, older = _cut(found)
+        found, older = paging.cut_at(rows(conn, _list(names, account, state)), "id")
     for row in found:
         _name(row, names)
     return render_template("runs.html", runs=found, older=older, accounts=names, account=account, state=state, states=STATES)
@@ -32,20 +31,13 @@ def index() -> str:
 
 def _list(names: dict[int, dict[str, Any]], account: str, state: str) -> Any:
     columns = [column for column in RUN.c if column.name != "unknown"]
-    statement = select(*columns).order_by(RUN.c.id.desc()).limit(paging.SIZE + 1)
+    statement = select(*columns).where(paging.below(RUN.c.id)).order_by(RUN.c.id.desc()).limit(paging.SIZE + 1)
     if account:
         wanted = next((number for number, item in names.items() if item["key"] == account), None)
         statement = statement.where(RUN.c.account_id == wanted)
     if state in STATES:
         statement = statement.where(RUN.c.state == state)
-    before = request.args.get("before", "")
-    return statement.where(RUN.c.id < int(before)) if before.isdigit() else statement
-
-
-def _cut(found: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    if len(found) <= paging.SIZE:
-        return found, None
-    return found[: paging.SIZE], paging.same_page(before=found[paging.SIZE - 1]["id"])
+    return statement
 
 
 def _name(row: dict[str, Any], names: dict[int, dict[str, Any]]) -> None:

@@ -21,7 +21,7 @@ def list_invoices(
 
     with opened() as hub:
         if issued:
-            found = queue.issued(hub, limit)
+            found = queue.issued(hub, limit=limit)
             table = [{**row, "invoices": _numbers(row["invoices"])} for row in found]
             emit({"documents": found}, json, rows(table, ("number", "kind", "state", "amount", "received", "invoices")))
             return

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, null, or_, select, update
 
 from connectors.errors import ConnectorError
 from connectors.invoices import INVOICE_KINDS
@@ -170,8 +170,8 @@ def _again(hub: Hub, conn: Connection, row: Any) -> bool:
 # -- what became of them
 
 
-def issued(hub: Hub, limit: int = 50) -> list[dict[str, Any]]:
-    """Documents of which an invoice or a payment is known, newest news first."""
+def issued(hub: Hub, *where: ColumnElement[bool], limit: int = 50) -> list[dict[str, Any]]:
+    """Documents that meet all conditions and of which an invoice or a payment is known, newest news first."""
     s, d = STATUS.c, DELIVERY.c
     query = select(
         d.id, d.number, d.kind, d.amount, d.currency, d.subject, s.state, s.approved, s.gone, s.problem, s.received,
@@ -179,6 +179,6 @@ def issued(hub: Hub, limit: int = 50) -> list[dict[str, Any]]:
     ).join(DELIVERY, d.id == s.delivery_id)  # fmt: skip
     with hub.db.read() as conn:
         rows: Sequence[Any] = conn.execute(
-            query.where(s.changed_at.is_not(None)).order_by(s.changed_at.desc()).limit(limit)
+            query.where(s.changed_at.is_not(None), *where).order_by(s.changed_at.desc(), s.delivery_id.desc()).limit(limit)
         ).all()
     return [dict(row._mapping) for row in rows]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlalchemy import text as sql
 from sqlmodel import Field
 
 from hub.models.base import Model, instant, money, sealed, text
@@ -19,7 +20,13 @@ class DocumentStatus(Model, table=True):
     """
 
     __tablename__ = "document_status"
-    __table_args__ = (Index("ix_document_status_due", "final", "next_at"),)
+    __table_args__ = (
+        Index("ix_document_status_due", "final", "next_at"),
+        Index(
+            "ix_document_status_changed", "changed_at", "delivery_id",
+            sqlite_where=sql("changed_at IS NOT NULL"), postgresql_where=sql("changed_at IS NOT NULL"),
+        ),
+    )  # fmt: skip
     delivery_id: str = text(primary_key=True)
     account_id: int = Field(index=True)
     source_account_id: int

@@ -52,7 +52,10 @@ class StaffNotice(Model, table=True):
     """
 
     __tablename__ = "staff_notice"
-    __table_args__ = (Index("ix_staff_notice_due", "state", "next_at"),)
+    __table_args__ = (
+        Index("ix_staff_notice_due", "state", "next_at"),
+        Index("ix_staff_notice_state", "state", "created_at", "id"),
+    )
     id: str = text(primary_key=True)
     rule: str = text()
     kind: str = text()

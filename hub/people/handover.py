@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -231,10 +231,10 @@ def offered(hub: Hub, account_id: int, staff: str, stream: str, *, left: bool) -
 
 
 def list_(
-    hub: Hub, *, state: str = "", account_id: int | None = None, staff: str = "", limit: int = 100
+    hub: Hub, *where: ColumnElement[bool], state: str = "", account_id: int | None = None, staff: str = "", limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Hand-overs, newest first."""
-    c, query = HANDOVER.c, select(HANDOVER)
+    """Hand-overs that meet all conditions, newest first."""
+    c, query = HANDOVER.c, select(HANDOVER).where(*where)
     for column, value in ((c.state, state), (c.account_id, account_id), (c.staff, staff)):
         query = query.where(column == value) if value else query
     with hub.db.read() as conn:

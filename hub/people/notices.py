@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from connectors import errors, registry
 from connectors.people import Notice, Notifier
@@ -122,15 +122,14 @@ def _release(hub: Hub, row: Row[Any], **values: Any) -> None:
 # ---------------------------------------------------------------- looking
 
 
-def list_(hub: Hub, *, state: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """Notices, newest first."""
-    query = select(NOTICE)
+def list_(hub: Hub, *where: ColumnElement[bool], state: str = "", limit: int = 100) -> list[dict[str, Any]]:
+    """Notices that meet all conditions, newest first."""
+    query = select(NOTICE).where(*where)
     if state:
         query = query.where(NOTICE.c.state == state)
     with hub.db.read() as conn:
-        return [
-            dict(row._mapping) for row in conn.execute(query.order_by(NOTICE.c.created_at.desc(), NOTICE.c.id).limit(limit))
-        ]
+        found = conn.execute(query.order_by(NOTICE.c.created_at.desc(), NOTICE.c.id.desc()).limit(limit))
+        return [dict(row._mapping) for row in found]
 
 
 def retry(hub: Hub, number: str, *, by: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, select, text
+from sqlalchemy import ColumnElement, Connection, select, text
 
 from hub.core import Hub
 from hub.identity import changed
@@ -246,11 +246,13 @@ def _write(hub: Hub, conn: Connection, cid: str, old: Any, **changes: Any) -> No
 # ---------------------------------------------------------------- looking
 
 
-def list_(hub: Hub, *, state: str = "open", limit: int = 100) -> list[dict[str, Any]]:
-    """Conflicts, newest first, with what the customer is called."""
-    query = select(CONFLICT).where(CONFLICT.c.state == state) if state else select(CONFLICT)
+def list_(hub: Hub, *where: ColumnElement[bool], state: str = "open", limit: int = 100) -> list[dict[str, Any]]:
+    """Conflicts that meet all conditions, newest first, with what the customer is called."""
+    query = select(CONFLICT).where(*where)
+    if state:
+        query = query.where(CONFLICT.c.state == state)
     with hub.db.read() as conn:
-        rows = conn.execute(query.order_by(CONFLICT.c.changed_at.desc(), CONFLICT.c.customer_id).limit(limit)).all()
+        rows = conn.execute(query.order_by(CONFLICT.c.changed_at.desc(), CONFLICT.c.customer_id.desc()).limit(limit)).all()
         called = select_in(conn, "customer", ("id", "kind", "data"), "id", [row.customer_id for row in rows])
         fields = {cid: (kind, golden.values(golden.read(hub.ring, cid, data))) for cid, kind, data in called}
     return [_shown(row) | {"kind": fields[row.customer_id][0], "fields": fields[row.customer_id][1]} for row in rows]

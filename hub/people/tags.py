@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from connectors import errors, registry
 from connectors.people import TagChange, TagWriter
@@ -256,10 +256,11 @@ def _later(hub: Hub, row: Row[Any], state: str, wait: timedelta, error: dict[str
 # ---------------------------------------------------------------- looking
 
 
-def list_(hub: Hub, *, state: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """Wishes, newest first, each with its tag's name."""
+def list_(hub: Hub, *where: ColumnElement[bool], state: str = "", limit: int = 100) -> list[dict[str, Any]]:
+    """Wishes that meet all conditions, newest first, each with its tag's name."""
     c = WRITE.c
     query = select(WRITE, TAG.c.name.label("tag"), TAG.c.group.label("group")).outerjoin(TAG, TAG.c.ref == c.tag_ref)
+    query = query.where(*where)
     if state:
         query = query.where(c.state == state)
     with hub.db.read() as conn:

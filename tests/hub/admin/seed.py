@@ -33,6 +33,8 @@ from hub.models import (
     Handover,
     IdentityKey,
     Inbox,
+    InvoiceApplication,
+    InvoiceApplicationLine,
     Message,
     Order,
     Orphan,
@@ -81,6 +83,7 @@ class Seeded:
         self.push = ""
         self.running = 0
         self.question = ("", "")
+        self.request = ""
 
     def insert(self, model: Any, *rows: dict[str, Any]) -> None:
         with self.hub.db.write() as conn:
@@ -115,6 +118,7 @@ def seed(hub: Hub) -> Seeded:
     _orders(made)
     _deals(made)
     _deliveries(made)
+    _request(made)
     _quarantine(made)
     _inbox(made)
     _questions(made)
@@ -310,6 +314,25 @@ def _deliveries(made: Seeded) -> None:
                 {**step, "step": "send", "outcome": outcome, "error": told},
             )
         made.deliveries[state] = key
+
+
+def _request(made: Seeded) -> None:
+    """An invoice is asked for over the signed deal."""
+    crm = made.account["crm"]
+    made.request = ref = f"{crm}|sq/1"
+    made.insert(
+        InvoiceApplication,
+        {"ref": ref, "account_id": crm, "source_ref": f"{crm}|invoice_request|sq/1", "profile_ref": f"{crm}|c-310",
+         "deal_ref": f"{crm}|d1", "number": "SQ-2026-0031", "state": "requested", "currency": "CNY", "amount": 12345678,
+         "invoice_kind": "digital_special", "buyer_kind": "company", "buyer_title": "杭州云栖科技有限公司",
+         "buyer_tax_id": "91330106MA2B0QJR1P", "buyer_bank": "招商银行杭州分行", "buyer_account": "571900001110888",
+         "mobile": "+8613900001111", "requested_at": made.ago(hours=6), "deleted": False},
+    )  # fmt: skip
+    made.insert(InvoiceApplicationLine, {"request_ref": ref, "key": "1", "title": "年度维保", "quantity": "1", "unit": "年",
+                                         "amount": 12345678, "tax_rate": "6", "tax_code": "3040201010000000000"})  # fmt: skip
+    made.insert(Event, {"id": event_id("invoice.requested", ref), "kind": "invoice.requested", "account_id": crm,
+                        "subject": ref, "at": made.ago(hours=6), "recorded_at": made.ago(hours=6), "pending": False,
+                        "data": {"amount": 12345678, "currency": "CNY", "number": "SQ-2026-0031"}})  # fmt: skip
 
 
 def _quarantine(made: Seeded) -> None:

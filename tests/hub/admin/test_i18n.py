@@ -13,11 +13,13 @@ import hub.admin
 from connectors.invoices import RED_REASONS
 from connectors.manifest import Manifest
 from hub.admin import (
+    audit,
     customers,
     deliveries,
     handover,
     i18n,
     inbox,
+    invoice_request,
     invoices,
     outgoing,
     quarantine,
@@ -35,7 +37,7 @@ from hub.events.reconcile import judge
 from hub.identity.desk import relations, review
 from hub.people import handover as hand_over
 from hub.people import owners
-from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, ORDER_STATES, REFUND_STATES
+from mappings.canonical import CUSTOMER_KINDS, DEAL_STATES, INVOICE_STATES, ORDER_STATES, REFUND_STATES
 
 ROOT = Path(hub.admin.__file__).parent
 CATALOGUE = i18n.catalogue()
@@ -60,7 +62,7 @@ def actions() -> set[str]:
 
 EXPECTED: dict[str, Any] = {
     "did": sorted(actions()),
-    "on": ("account", "customer", "delivery", "handover", "inbox", "notice", "profile", "quarantine", "rule", "user"),
+    "on": (*audit.PLACES, "profile", "rule"),
     "rule": tag_rules.STATES,
     "tags": tuple(f"means_{state}" for state in tag_rules.STATES),
     "condition": tag_rules.CONDITIONS,
@@ -85,6 +87,7 @@ EXPECTED: dict[str, Any] = {
         "accounts",
         "connectors",
         "users",
+        "audit",
         "about",
     ),
     "state": ("active", "paused", "needs_auth", "failed", "removed", *deliveries.STATES, deliveries.TO_DO),
@@ -135,11 +138,14 @@ EXPECTED: dict[str, Any] = {
         "delivery.sent",
         "invoice.requested",
         "invoice.amended",
+        "invoice.withdrawn",
         "invoice.issued",
         "payment.received",
         "delivery.reversing",
     ),
     "invoiceview": invoices.VIEWS,
+    "request": tuple(invoice_request.BUYER),
+    "requeststate": INVOICE_STATES,
     "invoicekind": tuple(each for choice in invoices.CHOICES.values() for each in choice),
     "redreason": RED_REASONS,
     "status": ("missing", "different", "extra", "unknown"),

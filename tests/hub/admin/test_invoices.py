@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from hub.invoices.fault import Held
-from hub.models import Delivery, DocumentStatus, InvoiceFill
+from hub.models import AuditEntry, Delivery, DocumentStatus, InvoiceApplication, InvoiceFill
 from hub.models.base import table
 
 D, S, F = table(Delivery), table(DocumentStatus), table(InvoiceFill)
+A, R = table(AuditEntry), table(InvoiceApplication)
 
 
 @pytest.fixture
@@ -92,3 +96,57 @@ def test_a_held_one_says_why_who_must_act_and_how_it_goes_on(operator: Any, made
         assert said in text
     operator.post("/language", language="en", next="/invoices")
     assert "Have sales change the request at its source" in operator.get(f"/deliveries/{waiting}")
+
+
+def test_a_request_shows_what_is_asked_and_what_came_of_it(viewer: Any, operator: Any, made: Any) -> None:
+    url = f"/invoices/request?ref={quote(made.request)}"
+    with made.hub.db.write() as conn:
+        conn.execute(update(D).where(D.c.id == made.deliveries["sent"]).values(subject=made.request))
+    text = viewer.get(url)
+    for said in (
+        "SQ-2026-0031", "已申请", "数电票（专用）", "123,456.78", "年度维保", "3040201010000000000", "HT-2026-0117", "申请开票",
+        f"/deliveries/{made.deliveries['sent']}", f"/customers/{made.customers['杭州云栖']}", "杭州云栖科技有限公司",
+    ):  # fmt: skip
+        assert said in text
+    for private in ("91330106MA2B0QJR1P", "571900001110888", "13900001111", "招商银行杭州分行", "/reveal"):
+        assert private not in text
+    viewer.post("/invoices/request", 403, ref=made.request)
+    shown = operator.post("/invoices/request", ref=made.request)
+    for private in ("91330106MA2B0QJR1P", "571900001110888", "13900001111", "招商银行杭州分行"):
+        assert private in shown
+    with made.hub.db.read() as conn:
+        (entry,) = conn.execute(select(A.c.who, A.c.subject).where(A.c.what == "invoice.reveal")).all()
+    assert tuple(entry) == ("operator@hub.local", f"request:{made.request}")
+    assert f'href="{url}"' in viewer.get(f"/deliveries/{made.deliveries['sent']}").replace("&amp;", "&")
+
+
+def test_a_request_that_is_not_there(viewer: Any, operator: Any) -> None:
+    viewer.get("/invoices/request?ref=9%7Cx", 404)
+    operator.post("/invoices/request", 404, ref="9|x")
+
+
+def test_a_private_buyers_title_is_masked(viewer: Any, made: Any) -> None:
+    with made.hub.db.write() as conn:
+        conn.execute(update(R).values(buyer_kind="person", buyer_title="欧阳小红", deal_ref="9|unread"))
+    text = viewer.get(f"/invoices/request?ref={quote(made.request)}")
+    assert "欧阳小红" not in text and "欧阳****" in text and "还没有读到" in text
+
+
+def test_all_that_came_back_can_be_reached(viewer: Any, made: Any) -> None:
+    now = made.hub.now()
+    with made.hub.db.write() as conn:
+        row = dict(conn.execute(select(D).where(D.c.id == made.deliveries["sent"])).one()._mapping)
+        for n in range(60):
+            more = {"id": f"x{n}", "event_id": f"e{n}", "number": f"ZZ{n:04d}", "document": row["document"]}
+            conn.execute(insert(D).values(row | more))
+            conn.execute(insert(S).values(
+                delivery_id=f"x{n}", account_id=1, source_account_id=1, state="C", problem="", payments=[], invoices=[],
+                fence=0, next_at=now, lease_until=now, changed_at=now - timedelta(minutes=n // 7),
+            ))  # fmt: skip
+    url, found = "/invoices?view=issued", list[str]()
+    while url:
+        page = viewer.get(url)
+        found += re.findall(r"ZZ(\d+)</a>", page)
+        older = re.search(r'href="([^"]+)" rel="next"', page)
+        url = older[1].replace("&amp;", "&") if older else ""
+    assert sorted(found) == [f"{n:04d}" for n in range(60)]

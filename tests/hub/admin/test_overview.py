@@ -14,7 +14,6 @@ from hub import accounts
 from hub.admin import overview
 from hub.models import AccountStream, Delivery, Run, User
 from hub.models.base import table
-from hub.security import audit
 from tests.hub.admin.conftest import Browser
 from tests.hub.admin.seed import open_hub
 
@@ -163,23 +162,7 @@ def test_roles_and_passwords_change(admin: Any, made: Any, anyone: Any) -> None:
 
 
 def test_the_system_page(admin: Any, viewer: Any, made: Any) -> None:
-    text = admin.get("/about")
-    assert "SQLite" in text and ">登录</div>" in text and "用户 " in text
-    assert "最近的操作记录" not in viewer.get("/about")
-    with made.hub.db.write() as conn:
-        for what, subject in (
-            ("customer.merge", "c01x"), ("delivery.retry", "delivery:d 1"), ("inbox.reveal", "inbox:4|a&b"),
-            ("identity.rebuild.golden", "all"), ("old.name", "thing:1"), ("notice.retry", "notice:ab12"),
-            ("handover.withdraw", "handover:7"), ("quarantine.dismiss", "4|person|a:b"),
-        ):  # fmt: skip
-            audit.record(conn, "hub", what, subject)
-    text = admin.get("/about")
-    assert '<a href="/customers/c01x">客户 c01x</a>' in text and ">合并客户</div>" in text
-    assert '<a href="/deliveries/d%201">' in text and '<a href="/inbox/push?key=4%7Ca%26b">' in text
-    assert ">重算全部客户的资料</div>" in text and ">old.name</div>" in text and "thing:1" in text
-    assert "/customers/all" not in text
-    assert '<a href="/outgoing#ab12">通知 ab12</a>' in text and '<a href="/handover#7">' in text
-    assert '<a href="/quarantine/record?ref=4%7Cperson%7Ca%3Ab">' in text
+    assert "SQLite" in viewer.get("/about")
     with made.hub.db.write() as conn:
         conn.execute(update(STREAM).values(next_run_at=made.ago(hours=1)))
     assert "请确认 hub serve" in admin.get("/about")

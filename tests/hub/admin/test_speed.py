@@ -71,6 +71,31 @@ records = Upsert(
     ("ref", "account_id", "stream", "source_id", "body", "error", "state", "attempts", "first_at", "last_at"),
     ("ref",),
 )
+notices = Upsert(
+    "staff_notice",
+    (
+        "id", "rule", "kind", "subject", "account_id", "receivers", "content", "state", "attempts", "next_at", "lease_until",
+        "fence", "missed", "created_at",
+    ),
+    ("id",),
+)  # fmt: skip
+wishes = Upsert(
+    "tag_write",
+    (
+        "id", "account_id", "stream", "key", "profile_ref", "tag_ref", "add", "by", "state", "attempts", "next_at",
+        "lease_until", "fence", "asked_at",
+    ),
+    ("id",),
+)  # fmt: skip
+entries = Upsert("audit_entry", ("seq", "at", "who", "what", "subject", "detail", "hash"), ("seq",))
+statuses = Upsert(
+    "document_status",
+    (
+        "delivery_id", "account_id", "source_account_id", "state", "approved", "gone", "problem", "invoices", "payments",
+        "final", "quiet", "next_at", "lease_until", "fence", "changed_at",
+    ),
+    ("delivery_id",),
+)  # fmt: skip
 runs = Upsert(
     "run",
     (
@@ -100,6 +125,7 @@ def grow(made: Seeded, size: int) -> None:
     for start in range(0, size, CHUNK):
         _people(made, start, min(start + CHUNK, size))
     _work(made, size)
+    _told(made, size)
 
 
 def _people(made: Seeded, start: int, end: int) -> None:
@@ -215,6 +241,28 @@ def _work(made: Seeded, size: int) -> None:
             )
 
 
+def _told(made: Seeded, size: int) -> None:
+    """Notices, tags written back, the audit log, and what became of documents."""
+    hub, wecom, erp, crm = made.hub, *(made.account[key] for key in ("wecom", "erp", "crm"))
+    now, minute = hub.now_us(), 60_000_000
+    content = hub.ring.seal(b'{"title": "t", "text": "", "url": ""}', b"staff_notice.content")
+    for start in range(0, size, CHUNK):
+        rows: dict[Upsert, list[tuple[Any, ...]]] = {notices: [], wishes: [], entries: [], statuses: []}
+        for n in range(start, min(start + CHUNK, size)):
+            at = now - (size - n) * minute
+            told, done = ("refused", "refused") if n % 5000 == 0 else ("sent", "done")
+            rows[notices].append((f"n{n}", "r", "deal.signed", f"{crm}|d1", wecom, "[]", content, told, 1, at, 0, 0, "[]", at))
+            rows[wishes].append(
+                (n + 1, wecom, "customer", "k", f"{wecom}|wm01", f"{wecom}|et1", True, "x", done, 1, at, 0, 0, at)
+            )
+            who = "seldom@hub.local" if n == 77 else f"u{n % 5}@hub.local"
+            rows[entries].append((n + 100, at, who, "customer.reveal", f"customer:c{n:025d}", "{}", b"h"))
+            rows[statuses].append((f"d{n}", erp, crm, "C", True, False, "", "[]", "[]", True, 0, at, 0, 0, at))
+        with hub.db.write() as conn:
+            for upsert, found in rows.items():
+                upsert(conn, found)
+
+
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
     kept = os.environ.get("HUB_TEST_BIG")
@@ -269,6 +317,29 @@ def addresses(made: Seeded) -> list[str]:
         "/accounts",
         "/accounts/tmall",
         "/about",
+        "/audit",
+        "/audit?who=u3@hub.local",
+        "/audit?who=seldom@hub.local",
+        f"/audit?about={someone}",
+        "/audit?about=AR00000000001234",
+        f"/audit?until={hub.now() - timedelta(days=9):%Y-%m-%d}",
+        "/audit?until=2001-01-01",
+        "/outgoing",
+        "/outgoing?state=sent",
+        "/outgoing?state=refused",
+        "/outgoing?state=in_doubt",
+        f"/outgoing?before={deep}~n",
+        "/outgoing?number=n1234",
+        "/outgoing?what=tags",
+        "/outgoing?what=tags&state=done",
+        "/outgoing?what=tags&state=refused",
+        "/outgoing?what=tags&state=pending",
+        "/invoices",
+        "/invoices?view=issued",
+        f"/invoices?view=issued&before={deep}~d",
+        f"/invoices/request?ref={made.request}",
+        "/handover",
+        "/conflicts",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import insert
 from hub.admin.users import create_user
 from hub.app import create_app
 from hub.identity.desk import service
-from hub.models import StaffNotice
+from hub.models import StaffNotice, TagWrite
 from hub.models.base import table
 from hub.people import links, tags
 from hub.store.database import Database
@@ -55,7 +56,7 @@ def test_an_operator_puts_a_tag_on_and_takes_it_off(desk: tuple[House, str, str,
     house.work()
     assert house.sim.tags_of("customer", key) == set()
     shown = people["viewer"].get("/outgoing?what=tags")
-    assert "已写入" in shown and "superseded" not in shown
+    assert "已写入，待核对</span>" in shown and "已被后来的改动取代</span>" in shown
 
 
 def test_a_viewer_sees_and_may_not_change(desk: tuple[House, str, str, str, dict[str, Browser]]) -> None:
@@ -114,10 +115,11 @@ def test_a_notice_leads_to_what_it_tells_of(desk: tuple[House, str, str, str, di
         ("delivery.to_do", "d1"): "/deliveries/d1", ("invoice.issued", "d2"): "/deliveries/d2",
         ("deal.signed", "1|HT-1"): "/reconcile/sheet/fact?kind=deal&amp;ref=1%7CHT-1",
         ("owner.conflict", customer): f"/customers/{customer}",
+        ("invoice.requested", "1|SQ-1"): "/invoices/request?ref=1%7CSQ-1",
     }  # fmt: skip
     now = house.hub.now()
     with house.hub.db.write() as conn:
-        for number, (kind, subject) in enumerate([*places, ("invoice.requested", "1|SQ-1")]):
+        for number, (kind, subject) in enumerate([*places, ("thing.unheard_of", "x")]):
             conn.execute(insert(table(StaffNotice)).values(
                 id=f"n{number}", rule="r", kind=kind, subject=subject, account_id=house.account.id, receivers=["boss"],
                 content={"title": f"事{number}", "text": "", "url": ""}, state="sent", attempts=1, next_at=now, lease_until=now,
@@ -125,5 +127,41 @@ def test_a_notice_leads_to_what_it_tells_of(desk: tuple[House, str, str, str, di
             ))  # fmt: skip
     page = people["viewer"].get("/outgoing")
     for number, place in enumerate(places.values()):
-        assert f'<tr id="n{number}">' in page and f'<a href="{place}">事{number}</a>' in page
-    assert "<div>事4<span" in page, "an invoice request has no page of its own"
+        assert f'<a href="{place}">事{number}</a>' in page
+    assert f"<div>事{len(places)}<span" in page, "a kind that nobody knows leads nowhere"
+    alone = people["viewer"].get("/outgoing?number=n1")
+    assert "事1<" in alone and "事0<" not in alone and "没有" not in people["viewer"].get("/outgoing?state=sent")
+    assert "还没有通知" in people["viewer"].get("/outgoing?state=refused")
+
+
+def test_every_notice_and_wish_can_be_reached(desk: tuple[House, str, str, str, dict[str, Browser]]) -> None:
+    house, key, tag, _, people = desk
+    now = house.hub.now()
+    with house.hub.db.write() as conn:
+        for number in range(120):
+            conn.execute(insert(table(StaffNotice)).values(
+                id=f"n{number:03d}", rule="r", kind="k", subject="s", account_id=house.account.id, receivers=["boss"],
+                content={"title": f"事{number}。", "text": "", "url": ""}, state="sent" if number % 3 else "refused",
+                attempts=1, next_at=now, lease_until=now, fence=0, missed=[], created_at=now - timedelta(minutes=number // 4),
+            ))  # fmt: skip
+            conn.execute(insert(table(TagWrite)).values(
+                account_id=house.account.id, stream="customer", key=key, profile_ref=house.ref(key), tag_ref=house.ref(tag),
+                add=True, by=f"人{number}。", state="superseded", attempts=1, next_at=now, lease_until=now, fence=0,
+                asked_at=now,
+            ))  # fmt: skip
+    for url, name in (("/outgoing", "事"), ("/outgoing?what=tags", "人")):
+        assert walked(people["viewer"], url, rf"{name}(\d+)。") == {str(number) for number in range(120)}
+    refused = walked(people["viewer"], "/outgoing?state=refused", r"事(\d+)。")
+    assert refused == {str(number) for number in range(0, 120, 3)}
+
+
+def walked(person: Browser, url: str | None, pattern: str) -> set[str]:
+    """What stands on all pages of a list, none twice."""
+    found: list[str] = []
+    while url:
+        page = person.get(url)
+        found += re.findall(pattern, page)
+        older = re.search(r'href="([^"]+)" rel="next"', page)
+        url = older[1].replace("&amp;", "&") if older else None
+    assert len(found) == len(set(found))
+    return set(found)
