@@ -36,6 +36,8 @@ ALONE = {
     "quarantine": ("quarantine.dismiss",),
 }
 """Entries whose subject is an id alone, by the kind of what they are about."""
+WORDS = {"verdict": "verdict", "roles": "role", "state": "state", "reason": "redreason", "stream": "hstream"}
+"""Details whose values have words: prefix of the texts."""
 
 
 @pages.get("")
@@ -105,9 +107,22 @@ def entry(row: dict[str, Any]) -> dict[str, Any]:
         "own": own,
         "on": f"{t(on)} {own}".strip() if on in known else row["subject"],
         "place": PLACES.get(kind, "").format(quote(own, safe="")) if own else "",
-        "more": " · ".join(f"{name}: {_said(value)}" for name, value in (row["detail"] or {}).items()),
+        "more": [_more(name, value) for name, value in (row["detail"] or {}).items()],
     }
 
 
-def _said(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _more(name: str, value: Any) -> dict[str, str]:
+    """One detail: what it is, what is said, and where that is shown (other customers)."""
+    label, place = f"more.{name}", PLACES["customer"].format(value) if name in ("other", "new") else ""
+    return {"label": t(label) if label in catalogue() else name, "text": _said(name, value), "place": place}
+
+
+def _said(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return t("say.list_comma").join(f"{key} {count}" for key, count in value.items())
+    if isinstance(value, list):
+        return t("say.list_comma").join(_said(name, item) for item in value)
+    if isinstance(value, bool):
+        return t(f"say.{str(value).lower()}")
+    word = f"{WORDS.get(name, '')}.{value}"
+    return t(word) if word in catalogue() else str(value)

@@ -61,7 +61,7 @@ def test_what_one_person_did_and_what_was_done_to_one_thing(admin: Any, made: An
     record(made, ("delivery.retry", f"delivery:{sent}"), ("customer.reveal", "customer:c9"), who="a@hub.local", reason="核对")
     record(made, ("customer.merge", "c9"), ("account.sync", "account:crm"), who="b@hub.local")
     page = admin.get("/audit?who=a@hub.local")
-    assert len(numbers(page)) == 2 and "reason: 核对" in page
+    assert len(numbers(page)) == 2 and "原因 核对" in page
     assert len(numbers(admin.get("/audit?about=c9"))) == 2, "with the kind before it, and without"
     with made.hub.db.read() as conn:
         number = conn.exec_driver_sql(f"SELECT number FROM delivery WHERE id = '{sent}'").scalar()
@@ -69,6 +69,18 @@ def test_what_one_person_did_and_what_was_done_to_one_thing(admin: Any, made: An
         assert len(numbers(admin.get("/audit", query_string={"about": about}))) == 1
     assert len(numbers(admin.get("/audit?about=c9&who=b@hub.local"))) == 1
     assert "没有这样的记录" in admin.get("/audit?who=nobody")
+
+
+def test_details_are_in_the_readers_words(admin: Any, made: Any) -> None:
+    record(made, ("identity.answer", "c1"), other="c2", verdict="related", kind="household")
+    record(made, ("tag.ask", "profile:x"), tag="1|t", add=False)
+    record(made, ("user.create", "user:9"), roles=["viewer", "admin"])
+    record(made, ("handover.order", "account:wecom"), skipped={"open": 2}, unheard="<b>")
+    page = admin.get("/audit")
+    assert '另一位客户 <a href="/customers/c2">c2</a> · 答复 不是，但有关系 · 关系 household' in page
+    assert "加上 否" in page and "角色 只读、管理员" in page and "没有安排 open 2 · unheard &lt;b&gt;" in page
+    admin.post("/language", language="en", next="/audit")
+    assert "answer Not the same but related" in admin.get("/audit")
 
 
 def test_up_to_a_day(admin: Any, made: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from string import Formatter
@@ -60,9 +61,20 @@ def actions() -> set[str]:
     return (found - built) | {what.partition("{")[0] + end for what, ends in ENDINGS.items() for end in ends} | {"user.close"}
 
 
+def details() -> set[str]:
+    """The names under which the code writes details into the audit log."""
+    found = {"verdict", "kind", "stream", "staff", "to", "left", "queued", "skipped", "looked", "changed"}  # from dictionaries
+    for path in ROOT.parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("audit.record", "audited"):
+                found |= {keyword.arg for keyword in call.keywords if keyword.arg}
+    return found
+
+
 EXPECTED: dict[str, Any] = {
     "did": sorted(actions()),
     "on": (*audit.PLACES, "profile", "rule"),
+    "more": sorted(details()),
     "rule": tag_rules.STATES,
     "tags": tuple(f"means_{state}" for state in tag_rules.STATES),
     "condition": tag_rules.CONDITIONS,
