@@ -39,12 +39,14 @@ SESSION_HOURS = 12
 def install(app: Flask, hub: Hub) -> None:
     """Put the frame around the application's pages."""
     https = hub.settings.public_url.startswith("https://")
+    own = hub.ring.derived("cookies", 4).hex()  # browsers keep cookies by host, not by port: several hubs on one host
     app.config.update(
         SECRET_KEY=hub.ring.derived("session"),
-        SESSION_COOKIE_NAME="hub_session",
+        SESSION_COOKIE_NAME=f"hub_session_{own}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
+        REMEMBER_COOKIE_NAME=f"hub_remember_{own}",
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_SECURE=https,

@@ -115,10 +115,23 @@ def test_the_cookie(tmp_path: Any, public: str, secure: bool) -> None:
 def test_the_key_of_the_cookies_outlives_a_restart(app: Flask, made: Any, admin: Any) -> None:
     again = create_app(made.hub)
     again.testing = True
-    cookie = admin.client.get_cookie("hub_session")
+    name = again.config["SESSION_COOKIE_NAME"]
     client = again.test_client()
-    client.set_cookie("hub_session", cookie.value)
+    client.set_cookie(name, admin.client.get_cookie(name).value)
     assert client.get("/users").status_code == 200
+
+
+def test_hubs_on_one_host_do_not_sign_each_other_out(tmp_path: Any, app: Flask, admin: Any) -> None:
+    other = Hub.open(Settings(data_dir=tmp_path / "other"))
+    theirs = create_app(other)
+    for name in ("SESSION_COOKIE_NAME", "REMEMBER_COOKIE_NAME"):
+        assert app.config[name] != theirs.config[name]
+    # Browsers keep cookies by host, whatever the port.
+    answer = theirs.test_client().get("/login")
+    name, _, value = answer.headers["Set-Cookie"].partition(";")[0].partition("=")
+    admin.client.set_cookie(name, value)
+    admin.get("/users")
+    other.close()
 
 
 def test_a_wrong_password_says_no_more_than_an_unknown_address(anyone: Any) -> None:
