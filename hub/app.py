@@ -14,7 +14,7 @@ PAGES = (
     "dashboard", "accounts", "account_new", "connectors", "runs", "customers", "customer_change", "deliveries", "invoices",
     "reconcile", "sheet", "tag_rules", "quarantine", "inbox", "users_page", "about", "outgoing", "customer_tags", "sign_in",
     "reviews", "handover", "conflicts", "customer_messages", "customer_fields",
-    "invoice_request", "audit",
+    "customer_facts", "invoice_request", "audit",
 )  # fmt: skip
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -29,7 +29,7 @@ FIELDS = (
 SETTABLE = tuple(name for name in FIELDS if name in manual.FIELDS and name != "owner")
 """Fields that a person may set on the page."""
 SHOWN = 20
-"""Orders and deals on the page; more stand behind a link to the platform."""
+"""Orders and deals on the page; `hub.admin.customer_facts` has all."""
 
 
 @pages.get("")

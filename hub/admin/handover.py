@@ -22,9 +22,9 @@ SKIPPED = ("open", "often", "late", "strange")
 @pages.get("")
 def index() -> str:
     """Who has left, what is on its way, and a way to hand over somebody's who is still here."""
-    hub, state, number = the_hub(), request.args.get("state", ""), request.args.get("number", "")
+    hub, state, one = the_hub(), request.args.get("state", ""), request.args.get("number", "")
     waiting, looks = orphans.summary(hub), orphans.looks(hub)
-    where = handover.HANDOVER.c.id == int(number) if number.isdecimal() else paging.below(handover.HANDOVER.c.id)
+    where = handover.HANDOVER.c.id == int(one) if one.isdecimal() and len(one) < 19 else paging.below(handover.HANDOVER.c.id)
     found = handover.list_(hub, where, state=state if state in handover.STATES else "", limit=paging.SIZE + 1)
     found, older = paging.cut_at(found, "id")
     with hub.db.read() as conn:
@@ -45,7 +45,7 @@ def index() -> str:
     states = [each for each in handover.STATES if counted.get(each)]
     return render_template(
         "handover.html", waiting=waiting, looks=looks, found=found, older=older, staff=staff, state=state, states=states,
-        number=number,
+        one=one,
     )  # fmt: skip
 
 

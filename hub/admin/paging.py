@@ -13,7 +13,7 @@ from hub.store.types import from_us, to_us
 SIZE = 50
 
 
-def after(order: Column[Any], key: Column[Any]) -> ColumnElement[bool]:
+def after(order: ColumnElement[Any], key: Column[Any]) -> ColumnElement[bool]:
     """The rows behind the one that ``?before=`` names, for an order newest first (then by key, highest first).
 
     Written as a range with an exception, not as an OR, so that the index on the order is used.
@@ -33,7 +33,7 @@ def by_the_way(column: Column[Any]) -> ColumnElement[Any]:
     return column + 0
 
 
-def page_of(statement: Select[Any], order: Column[Any], key: Column[Any]) -> Select[Any]:
+def page_of(statement: Select[Any], order: ColumnElement[Any], key: Column[Any]) -> Select[Any]:
     """One page and one row more, which tells whether there is a next."""
     return statement.where(after(order, key)).order_by(order.desc(), key.desc()).limit(SIZE + 1)
 

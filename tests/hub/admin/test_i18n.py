@@ -15,6 +15,7 @@ from connectors.invoices import RED_REASONS
 from connectors.manifest import Manifest
 from hub.admin import (
     audit,
+    customer_facts,
     customers,
     deliveries,
     handover,
@@ -75,6 +76,7 @@ EXPECTED: dict[str, Any] = {
     "did": sorted(actions()),
     "on": (*audit.PLACES, "profile", "rule"),
     "more": sorted(details()),
+    "customer": tuple(customer_facts.TABLES),
     "rule": tag_rules.STATES,
     "tags": tuple(f"means_{state}" for state in tag_rules.STATES),
     "condition": tag_rules.CONDITIONS,

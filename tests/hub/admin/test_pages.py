@@ -30,6 +30,7 @@ def pages(made: Any) -> list[str]:
         "/connectors/kingdee", "/handover", "/handover?state=sent", "/handover/of/wecom/wangwu",
         "/handover/of/wecom/zhanglei?left=0",
         "/conflicts", "/conflicts?state=decided", f"/customers/{made.customers['撞单']}", f"/customers/{customer}/messages",
+        f"/customers/{customer}/all/orders", f"/customers/{customer}/all/deals", "/handover?number=3", "/outgoing?number=x",
         "/reviews", "/reviews?view=answered", f"/reviews/pair?{question}", "/users", "/audit",
         "/audit?who=admin@hub.local&about=crm&until=2026-11-30", f"/invoices/request?ref={quote(made.request)}", "/about",
         "/password",
