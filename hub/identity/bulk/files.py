@@ -38,7 +38,7 @@ BATCH, BATCHES, STREAM, AGAIN = 2000, 5, 100, 1000
 customers that are looked at again together."""
 RECORDS = 2
 """Records of a customer in a file, as long as nobody knows: so that its first are judged like its last."""
-_BULK = ("cache_size=-294912", "wal_autocheckpoint=131072")
+_BULK = ("cache_size=-270336", "wal_autocheckpoint=131072")
 _USUAL = ("cache_size=-32768", "wal_autocheckpoint=8000")
 Progress = Callable[[str, int, int], None]
 """Told how far a run is: (stage, records done, records in all or 0 where nobody knows). Stages: clean, decide, again (customers
