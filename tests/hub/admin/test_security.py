@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import select
 
@@ -15,6 +18,7 @@ from hub.app import create_app
 from hub.core import Hub
 from hub.models import AuditEntry, User
 from hub.models.base import table
+from tests.hub.admin.conftest import Browser
 from tests.hub.admin.seed import PASSWORD
 
 OPEN = {
@@ -230,4 +234,25 @@ def test_the_first_admin_is_made_by_hand(tmp_path: Any) -> None:
         stored = conn.execute(select(table(User).c.password)).scalar()
     assert stored.startswith("$argon2id$")
     assert len({users.generate_password() for _ in range(50)}) == 50
+    hub.close()
+
+
+def test_a_stolen_table_of_passwords_is_expensive_to_guess(tmp_path: Any, monkeypatch: Any) -> None:
+    """With the costs of the product: the other tests take cheap ones."""
+    asked = "from hub.admin.users import HASHER as h; print(h.time_cost, h.memory_cost, h.parallelism)"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+    rounds, memory, lanes = map(int, told.stdout.split())
+    assert rounds >= 3 and memory >= 64 * 1024 and lanes >= 4, "RFC 9106, section 4"
+    monkeypatch.setattr(users, "HASHER", PasswordHasher(rounds, memory_cost=memory, parallelism=lanes))
+    hub = Hub.open(Settings(data_dir=tmp_path))
+    users.create_user(hub, "ops@hub.local", PASSWORD, ["admin"])
+    password = select(table(User).c.password)
+    with hub.db.read() as conn:
+        made = conn.execute(password).scalar()
+    person = Browser(create_app(hub).test_client())
+    person.post("/login", email="ops@hub.local", password=PASSWORD)
+    person.get("/users")
+    with hub.db.read() as conn:
+        assert conn.execute(password).scalar() == made, "what checks it has the same costs: nothing to hash again"
+    assert f"m={memory},t={rounds},p={lanes}$" in made
     hub.close()
