@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from mappings import plain
+
 ACTIONS = (
     "ok", "refresh_token", "reauth", "throttle", "retry", "gone", "record_error",
     "rejected", "duplicate", "in_doubt", "config_error", "scope_missing", "stop_and_alert",
@@ -312,7 +314,7 @@ class Manifest(_Strict):
         return done
 
 
-class _OnceLoader(yaml.SafeLoader):
+class _OnceLoader(plain.Loader):  # type: ignore[misc]
     """Refuses a key that stands twice: YAML would keep the last, and a rule of the error table be lost unseen."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -322,7 +324,7 @@ class _OnceLoader(yaml.SafeLoader):
             if key in seen:
                 raise yaml.YAMLError(f"{key!r} stands twice (line {key_node.start_mark.line + 1})")
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
 
 
 def load_manifest(path: Path) -> Manifest:

@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from connectors import errors
 from connectors.manifest import Message
+from mappings import plain
 
 if TYPE_CHECKING:
     from connectors.manifest import Manifest
@@ -37,7 +36,7 @@ class _Shown(dict[str, Any]):
 @cache
 def texts() -> Texts:
     """The shared texts, read once."""
-    data = yaml.safe_load(FILE.read_text("utf-8"))
+    data = plain.load(FILE.read_text("utf-8"))
     messages = {key: Message.model_validate(item) for key, item in data["messages"].items()}
     return Texts(messages, data["reasons"], data["details"])
 

@@ -45,7 +45,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from mappings import transforms, values
+from mappings import plain, transforms, values
 from mappings.canonical import ENUMS, FIELDS, IDENTITY_KINDS, KEEPING, KEY_KINDS, LINE_FIELDS, Canonical
 from mappings.mapped import Mapped
 from mappings.paths import Known
@@ -385,7 +385,7 @@ def _place(name: str, spec: Any) -> Place:
 def load_mapping(path: Path, *, zone: str | None, context: Mapping[str, str]) -> CompiledMapping:
     """Compile a mapping file. zone: the stream's declared zone. Raises MappingFault."""
     try:
-        source = yaml.safe_load(path.read_text("utf-8"))
+        source = plain.load(path.read_text("utf-8"))
     except FileNotFoundError:
         raise MappingFault(f"{path}: there is no mapping for this stream") from None
     except yaml.YAMLError as error:

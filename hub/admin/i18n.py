@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from flask import current_app, g, has_request_context, request
 from flask_login import current_user
+
+from mappings import plain
 
 LANGUAGES = ("zh", "en")
 COOKIE = "lang"
@@ -24,7 +25,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     """key -> {"zh", "en"}. Raises ValueError when a key stands in two files."""
     texts: dict[str, dict[str, str]] = {}
     for path in sorted(FOLDER.glob("*.yaml")):
-        for key, text in (yaml.safe_load(path.read_text("utf-8")) or {}).items():
+        for key, text in (plain.load(path.read_text("utf-8")) or {}).items():
             if key in texts:
                 raise ValueError(f"{path.name}: {key} is already defined")
             texts[key] = text

@@ -11,10 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from connectors.messages import known
 from hub.events.sheet import Line
+from mappings import plain
 
 COLUMNS = (
     "kind", "source", "number", "ref", "currency", "amount", "booked", "difference", "cause", "rule", "account", "document",
@@ -26,7 +25,7 @@ PIECE = 65_536
 
 @cache
 def _texts() -> dict[str, dict[str, dict[str, str]]]:
-    found: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(Path(__file__).with_name("sheet.yaml").read_text("utf-8"))
+    found: dict[str, dict[str, dict[str, str]]] = plain.load(Path(__file__).with_name("sheet.yaml").read_text("utf-8"))
     return found
 
 

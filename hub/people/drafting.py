@@ -12,7 +12,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sqlalchemy import Connection, and_, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -29,6 +28,7 @@ from hub.identity.records import golden
 from hub.models import Account, Customer, Deal, InvoiceApplication, Order, Profile, Staff, StaffNotice
 from hub.models.base import table
 from hub.store.types import EPOCH
+from mappings import plain
 
 NOTICE, DEAL, INVOICE, ORDER = table(StaffNotice), table(Deal), table(InvoiceApplication), table(Order)
 PROFILE, CUSTOMER, STAFF, ACCOUNT = table(Profile), table(Customer), table(Staff), table(Account)
@@ -43,7 +43,7 @@ OF_DELIVERIES = (*STATES, TO_DO)
 def words() -> dict[str, dict[str, dict[str, str]]]:
     """kind -> title and text -> language -> words."""
     path = Path(__file__).parent / "notices.yaml"
-    found: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(path.read_text("utf-8"))
+    found: dict[str, dict[str, dict[str, str]]] = plain.load(path.read_text("utf-8"))
     return found
 
 

@@ -8,9 +8,8 @@ from importlib.resources import files
 from math import log2
 from typing import Any
 
-import yaml
-
 from hub.identity.core.store import Evidence
+from mappings import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +100,4 @@ def _alternative(data: dict[str, Any], levels: dict[tuple[str, str, str], Level]
 @cache
 def shipped() -> Model:
     """The weights that come with the product."""
-    return model(yaml.safe_load(files("hub.identity.core").joinpath("weights.yaml").read_text("utf-8")))
+    return model(plain.load(files("hub.identity.core").joinpath("weights.yaml").read_text("utf-8")))

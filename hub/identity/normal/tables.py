@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-import yaml
+from mappings import plain
 
 
 @cache
 def _tables() -> dict[str, str]:
     text = files("hub.identity.normal").joinpath("tables.yaml").read_text("utf-8")
-    return yaml.safe_load(text)  # type: ignore[no-any-return]
+    return plain.load(text)  # type: ignore[no-any-return]
 
 
 def words(name: str) -> list[str]:
