@@ -109,7 +109,8 @@ class Stream(_Strict):
     every ``sweep_every``. rescan: how often records that the mapping calls
     open are read again by key. after: streams to be pulled before this one in a full sync. tags: whether ``write_tags``
     changes those of its records. handover: whether its records are handed to a new owner when the old one has ``left``, and
-    while he is still ``active``.
+    while he is still ``active``. owner_first: the key is its owner's id, "/" and more, and the id of the customer that it
+    emits, so that an owner's records are found without opening them.
     """
 
     title: Text
@@ -125,6 +126,7 @@ class Stream(_Strict):
     after: list[str] = Field(default_factory=list)
     tags: Literal["read", "written"] = "read"
     handover: list[Literal["left", "active"]] = Field(default_factory=list)
+    owner_first: bool = False
 
     @property
     def pulled(self) -> bool:

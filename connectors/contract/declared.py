@@ -135,7 +135,8 @@ def imports_point_one_way(bench: Bench) -> None:
 
 @scenario(each="stream")
 def mapping_covers_a_normal_record(bench: Bench, name: str) -> None:
-    """The stream's mapping compiles, and a normal record becomes canonical with no field or word left unknown."""
+    """The stream's mapping compiles, and a normal record becomes canonical with no field or word left unknown; where its key is
+    said to begin with the owner, it does."""
     mapping = bench.mapping(name)
     assert mapping.stream == name, f"the mapping says stream: {mapping.stream!r}"
     for key, record in records(bench, name, 3).items():
@@ -143,6 +144,10 @@ def mapping_covers_a_normal_record(bench: Bench, name: str) -> None:
         assert mapped.records, f"{name}/{key} became no canonical record"
         assert not mapped.unknown_fields, f"map these fields or list them under known: {sorted(mapped.unknown_fields)}"
         assert not mapped.unknown_values, f"words that the mapping's tables lack: {sorted(mapped.unknown_values)}"
+        if bench.stream(name).owner_first:
+            own = [item for item in mapped.records if item["kind"] == "customer" and item["id"] == key]
+            first = own and key.partition("/")[0] == own[0]["fields"].get("owner")
+            assert first, f"owner_first: {key} does not begin with its owner, or is not its customer's id"
 
 
 @scenario()

@@ -27,8 +27,12 @@ def of_records(hub: Hub, conn: Connection, account_id: int, stream: str, keys: C
     wanted, found = list(refs), dict[str, str]()
     for start in range(0, len(wanted), SIZE):
         part = wanted[start : start + SIZE]
-        profiles = select(PROFILE.c.ref, PROFILE.c.source_ref, PROFILE.c.data).where(PROFILE.c.source_ref.in_(part))
+        # Who is handed over has a record of his own, whose key is his profile's; profiles have no index by their record.
+        own = [f"{account_id}|{refs[source]}" for source in part]
+        profiles = select(PROFILE.c.ref, PROFILE.c.source_ref, PROFILE.c.data).where(PROFILE.c.ref.in_(own))
         for ref, source, data in conn.execute(profiles):
+            if source not in refs:
+                continue
             fields = golden.read_profile(hub.ring, ref, bytes(data))
             aliases = fields.get("aliases") or []
             name, alias = str(fields.get("display_name") or ""), str(aliases[0]) if aliases else ""

@@ -152,6 +152,12 @@ def test_its_calls_are_watched_too(name: str) -> None:
     named(handing(), name).run()
 
 
+def test_a_key_that_is_said_to_begin_with_the_owner_does() -> None:
+    entry = variant(HandingCrm, sim=HandingSimulator, said=said(owner_first=True))
+    with pytest.raises(AssertionError, match=r"owner_first: .* does not begin with its owner"):
+        named(entry, "mapping_covers_a_normal_record").run()
+
+
 class NamesTheFirstAlone(HandingCrm):
     def waiting(self) -> Iterator[Orphan]:
         yield next(super().waiting())

@@ -71,6 +71,11 @@ records = Upsert(
     ("ref", "account_id", "stream", "source_id", "body", "error", "state", "attempts", "first_at", "last_at"),
     ("ref",),
 )
+raw_records = Upsert(
+    "source_record",
+    ("ref", "account_id", "stream", "source_id", "body", "hash", "version", "is_open", "deleted", "changed_at"),
+    ("ref",),
+)
 notices = Upsert(
     "staff_notice",
     (
@@ -248,6 +253,7 @@ def _told(made: Seeded, size: int) -> None:
     content = hub.ring.seal(b'{"title": "t", "text": "", "url": ""}', b"staff_notice.content")
     for start in range(0, size, CHUNK):
         rows: dict[Upsert, list[tuple[Any, ...]]] = {notices: [], wishes: [], entries: [], statuses: []}
+        rows |= {profiles: [], raw_records: []}
         for n in range(start, min(start + CHUNK, size)):
             at = now - (size - n) * minute
             told, done = ("refused", "refused") if n % 5000 == 0 else ("sent", "done")
@@ -257,6 +263,11 @@ def _told(made: Seeded, size: int) -> None:
             )
             who = "seldom@hub.local" if n == 77 else f"u{n % 5}@hub.local"
             rows[entries].append((n + 100, at, who, "customer.reveal", f"customer:c{n:025d}", "{}", b"h"))
+            key = f"u{n % 100}/wm{n}"  # each member of staff has a hundredth of the customers
+            body = golden.seal_profile(hub.ring, f"{wecom}|{key}", {"display_name": "张三", "owner": f"u{n % 100}"})
+            source = f"{wecom}|customer|{key}"
+            rows[profiles].append((f"{wecom}|{key}", wecom, source, f"c{n:025d}", "new", body, b"h", at, False, at))
+            rows[raw_records].append((source, wecom, "customer", key, b"", b"h", at, False, False, at))
             rows[statuses].append((f"d{n}", erp, crm, "C", True, False, "", "[]", "[]", True, 0, at, 0, 0, at))
         with hub.db.write() as conn:
             for upsert, found in rows.items():
@@ -339,6 +350,8 @@ def addresses(made: Seeded) -> list[str]:
         f"/invoices?view=issued&before={deep}~d",
         f"/invoices/request?ref={made.request}",
         "/handover",
+        "/handover/of/wecom/u7?left=0",
+        "/handover/of/wecom/wangwu",
         "/conflicts",
     ]
 

@@ -108,12 +108,30 @@ def test_customers_of_who_left_go_to_another_and_the_owner_follows(office: Offic
     assert order.who == "ops@hub.local" and order.detail["queued"] == 3
 
 
+def counted(patch: pytest.MonkeyPatch) -> list[str]:
+    """Refs of the profiles that are opened from now on."""
+    opened: list[str] = []
+    read = handover.golden.read_profile
+
+    def reading(ring: Any, ref: str, data: bytes) -> Any:
+        opened.append(ref)
+        return read(ring, ref, data)
+
+    patch.setattr(handover.golden, "read_profile", reading)
+    return opened
+
+
 @LITE
-def test_customers_of_a_member_who_is_here_are_those_that_name_him(house: House) -> None:
+def test_customers_of_a_member_who_is_here_are_those_that_name_him(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(house, left=False)
     other = office.sim.serve("customer", office.third, 1)[0]
     office.read()
     assert handover.offered(office.hub, office.number, office.old.upper(), "customer", left=False) == sorted(office.keys)
+    opened = counted(monkeypatch)
+    assert handover.offered(office.hub, office.number, office.old, "customer", left=False) == sorted(office.keys)
+    assert len(opened) == len(office.keys), "nobody else's is opened: there may be a million"
+    for odd in ("%", "_" * len(office.old), office.old[:-1], office.old + "/", "", "张"):
+        assert handover.offered(office.hub, office.number, odd, "customer", left=False) == []
     done = office.order(keys=[office.keys[0], other], message="以后由我的同事为您服务。")
     assert (len(done["queued"]), done["skipped"]) == (1, {"strange": 1})
     office.work()
