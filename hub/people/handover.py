@@ -222,30 +222,37 @@ def offered(hub: Hub, account_id: int, staff: str, stream: str, *, left: bool) -
         return orphans.of_member(hub, account_id, staff, stream)
     with hub.db.read() as conn:
         spec = registry.get(accounts.load(conn, account_id).platform).manifest.streams.get(stream)
-        plain = spec is not None and spec.owner_first and staff.isascii()  # SQLite knows no other small letters
-        own = _keys_of(conn, account_id, stream, staff) if plain else None
-        return sorted(_owned(hub, conn, account_id, stream, staff, own))
+        # SQLite knows no small letters but those of ASCII.
+        by_key = spec is not None and spec.owner_first and staff.isascii()
+        find = _said_by_the_key if by_key else _said_inside
+        return sorted(find(hub, conn, (account_id, stream), staff))
 
 
-def _keys_of(conn: Connection, account_id: int, stream: str, staff: str) -> list[str]:
-    """Keys of records that begin with the member's id, in whatever case."""
+def _living(account_id: int, stream: str, *columns: Any) -> Any:
+    """Records of the stream whose customer is there, with his profile."""
+    query = select(*columns).join_from(PROFILE, RECORD, RECORD.c.ref == PROFILE.c.source_ref)
+    return query.where(PROFILE.c.account_id == account_id, RECORD.c.stream == stream, ~PROFILE.c.deleted, ~RECORD.c.deleted)
+
+
+def _said_by_the_key(hub: Hub, conn: Connection, of: tuple[int, str], staff: str) -> Iterable[str]:
+    """Keys that begin with the member's id, in whatever case (``owner_first``)."""
+    account_id, stream = of
     c, begin = RECORD.c, f"{account_id}|{stream}|"
-    query = select(c.ref).where(func.lower(c.ref).startswith(f"{begin}{staff}/".lower(), autoescape=True))
+    refs = select(c.ref).where(func.lower(c.ref).startswith(f"{begin}{staff}/".lower(), autoescape=True))
     if conn.dialect.name == "sqlite":  # its index is in the order of code points, that of PostgreSQL in the one of a language
-        query = query.where(c.ref >= begin, c.ref < begin[:-1] + "}")
-    return [ref[len(begin) :] for ref in conn.execute(query).scalars()]
+        refs = refs.where(c.ref >= begin, c.ref < begin[:-1] + "}")
+    keys = [ref[len(begin) :] for ref in conn.execute(refs).scalars()]
+    for start in range(0, len(keys), PAGE):
+        profiles = [f"{account_id}|{key}" for key in keys[start : start + PAGE]]
+        yield from conn.execute(_living(account_id, stream, c.source_id).where(PROFILE.c.ref.in_(profiles))).scalars()
 
 
-def _owned(hub: Hub, conn: Connection, account_id: int, stream: str, staff: str, keys: list[str] | None) -> Iterable[str]:
-    """Keys of records whose profile names the member as owner: among these, or of all of the stream."""
-    query = select(PROFILE.c.ref, PROFILE.c.data, RECORD.c.source_id).join(RECORD, RECORD.c.ref == PROFILE.c.source_ref)
-    query = query.where(PROFILE.c.account_id == account_id, RECORD.c.stream == stream, ~PROFILE.c.deleted, ~RECORD.c.deleted)
-    parts = [keys[i : i + PAGE] for i in range(0, len(keys), PAGE)] if keys is not None else [None]
-    for part in parts:
-        some = query if part is None else query.where(PROFILE.c.ref.in_([f"{account_id}|{key}" for key in part]))
-        for ref, data, source_id in conn.execution_options(yield_per=1000).execute(some):
-            if str(golden.read_profile(hub.ring, ref, bytes(data)).get("owner", "")).casefold() == staff.casefold():
-                yield str(source_id)
+def _said_inside(hub: Hub, conn: Connection, of: tuple[int, str], staff: str) -> Iterable[str]:
+    """Keys of records whose profile, which is opened for it, names the member as owner."""
+    query = _living(*of, PROFILE.c.ref, PROFILE.c.data, RECORD.c.source_id)
+    for ref, data, source_id in conn.execution_options(yield_per=1000).execute(query):
+        if str(golden.read_profile(hub.ring, ref, bytes(data)).get("owner", "")).casefold() == staff.casefold():
+            yield str(source_id)
 
 
 def list_(

@@ -129,7 +129,11 @@ def test_customers_of_a_member_who_is_here_are_those_that_name_him(house: House,
     assert handover.offered(office.hub, office.number, office.old.upper(), "customer", left=False) == sorted(office.keys)
     opened = counted(monkeypatch)
     assert handover.offered(office.hub, office.number, office.old, "customer", left=False) == sorted(office.keys)
-    assert len(opened) == len(office.keys), "nobody else's is opened: there may be a million"
+    assert not opened, "his key says whose a customer is: there may be a million to open"
+    of = (office.number, "customer")
+    with office.hub.db.read() as conn:
+        inside = sorted(handover._said_inside(office.hub, conn, of, office.old))
+    assert inside == sorted(office.keys) and len(opened) > len(inside), "the other way comes to the same"
     for odd in ("%", "_" * len(office.old), office.old[:-1], office.old + "/", "", "张"):
         assert handover.offered(office.hub, office.number, odd, "customer", left=False) == []
     done = office.order(keys=[office.keys[0], other], message="以后由我的同事为您服务。")
