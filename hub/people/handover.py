@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -238,9 +238,12 @@ def _said_by_the_key(hub: Hub, conn: Connection, of: tuple[int, str], staff: str
     """Keys that begin with the member's id, in whatever case (``owner_first``)."""
     account_id, stream = of
     c, begin = RECORD.c, f"{account_id}|{stream}|"
-    refs = select(c.ref).where(func.lower(c.ref).startswith(f"{begin}{staff}/".lower(), autoescape=True))
-    if conn.dialect.name == "sqlite":  # its index is in the order of code points, that of PostgreSQL in the one of a language
-        refs = refs.where(c.ref >= begin, c.ref < begin[:-1] + "}")
+    if conn.dialect.name == "sqlite":
+        # Its LIKE does not tell capitals; its index is in the order of code points, that of PostgreSQL in a language's.
+        mine = and_(c.ref.startswith(f"{begin}{staff}/", autoescape=True), c.ref >= begin, c.ref < begin[:-1] + "}")
+    else:
+        mine = func.lower(c.ref).startswith(f"{begin}{staff}/".lower(), autoescape=True)
+    refs = select(c.ref).where(mine)
     keys = [ref[len(begin) :] for ref in conn.execute(refs).scalars()]
     for start in range(0, len(keys), PAGE):
         profiles = [f"{account_id}|{key}" for key in keys[start : start + PAGE]]
