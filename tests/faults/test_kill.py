@@ -93,10 +93,10 @@ def test_a_killed_hub_loses_nothing_and_does_nothing_twice(world_of: Make, tmp_p
     world = world_of(sample(tmp_path), database=database)
     with world.opened() as hub:
         siege = Siege(world, hub, workers=2 if database else 1)
-        siege.run(10, 10, patience=60)
-        assert siege.kills["read"] >= 7
-        assert siege.kills["deliver"] >= 7
-        assert siege.kills.total() >= 18
+        siege.run(16, 16, patience=60)
+        assert siege.kills["read"] >= 10
+        assert siege.kills["deliver"] >= 10
+        assert siege.kills.total() >= 30
         sound(world, hub)
         agrees(world, hub)
 

@@ -37,6 +37,16 @@ class Browser:
         assert answer.status_code == status, f"{url}: {answer.status_code}\n{answer.text[-600:]}"
         return str(answer.text)
 
+    def walk(self, url: str, pattern: str) -> list[str]:
+        """What stands on all pages of a list, in its order."""
+        found: list[str] = []
+        while url:
+            page = self.get(url)
+            found += re.findall(pattern, page)
+            older = re.search(r'href="([^"]+)" rel="next"', page)
+            url = older[1].replace("&amp;", "&") if older else ""
+        return found
+
     def sign_in(self, role: str) -> Browser:
         self.post("/login", email=f"{role}@hub.local", password=PASSWORD)
         return self

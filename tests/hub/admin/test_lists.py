@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,17 +10,6 @@ from sqlalchemy import insert
 from hub.models import Deal, Handover, Order, OwnerConflict
 from hub.models.base import table
 from tests.hub.admin.conftest import Browser
-
-
-def walked(person: Browser, url: str, pattern: str) -> list[str]:
-    """What stands on all pages of a list, in its order."""
-    found: list[str] = []
-    while url:
-        page = person.get(url)
-        found += re.findall(pattern, page)
-        older = re.search(r'href="([^"]+)" rel="next"', page)
-        url = older[1].replace("&amp;", "&") if older else ""
-    return found
 
 
 def test_all_orders_and_deals_of_a_customer(viewer: Browser, made: Any) -> None:
@@ -40,7 +28,7 @@ def test_all_orders_and_deals_of_a_customer(viewer: Browser, made: Any) -> None:
         ("orders", r"fact\?kind=order&amp;ref=\d+%7Cz(\d+)"),
         ("deals", r"fact\?kind=deal&amp;ref=\d+%7Cz(\d+)"),
     ):
-        found = [int(n) for n in walked(viewer, f"/customers/{cid}/all/{what}", link)]
+        found = [int(n) for n in viewer.walk(f"/customers/{cid}/all/{what}", link)]
         assert sorted(found) == list(range(120))
         assert all(n % 10 for n in found[:108]) and not any(n % 10 for n in found[108:]), "without a time come last"
     viewer.get(f"/customers/{cid}/all/tags", 404)
@@ -64,9 +52,9 @@ def test_every_hand_over_can_be_reached(viewer: Browser, made: Any) -> None:
     with made.hub.db.write() as conn:
         for n in range(120):
             conn.execute(insert(table(Handover)).values(**row, key=f"k-{n:04d}", state="accepted"))
-    found = walked(viewer, "/handover", r"k-(\d{4})<")
+    found = viewer.walk("/handover", r"k-(\d{4})<")
     assert [int(n) for n in found] == list(range(119, -1, -1))
-    assert len(walked(viewer, "/handover?state=accepted", r"k-(\d{4})<")) == 120
+    assert len(viewer.walk("/handover?state=accepted", r"k-(\d{4})<")) == 120
     page = viewer.get("/handover?number=1")
     assert 'href="/handover">全部' in page and "k-0001" not in page and page.count("王五 →") == 1
     assert 'href="/handover">全部' not in viewer.get("/handover")
@@ -75,7 +63,7 @@ def test_every_hand_over_can_be_reached(viewer: Browser, made: Any) -> None:
 def test_every_conflict_can_be_reached(viewer: Browser, made: Any) -> None:
     with made.hub.db.read() as conn:
         ids = [row[0] for row in conn.exec_driver_sql("SELECT id FROM customer WHERE state = 'active'")]
-    before = set(walked(viewer, "/conflicts", r'href="/customers/(c\w{26})">'))
+    before = set(viewer.walk("/conflicts", r'href="/customers/(c\w{26})">'))
     now, rest = made.hub.now(), [cid for cid in ids if cid not in before]
     with made.hub.db.write() as conn:
         for n, cid in enumerate(rest):
@@ -83,5 +71,5 @@ def test_every_conflict_can_be_reached(viewer: Browser, made: Any) -> None:
                 customer_id=cid, state="open", reason="profiles", owners=[], parties=b"x", since=now,
                 changed_at=now - timedelta(minutes=n // 7),
             ))  # fmt: skip
-    found = walked(viewer, "/conflicts", r'main-cell"><div><a href="/customers/(c\w{26})">')
+    found = viewer.walk("/conflicts", r'main-cell"><div><a href="/customers/(c\w{26})">')
     assert len(rest) > 60 and len(found) == len(set(found)) and set(found) == before | set(rest)
